@@ -1,0 +1,454 @@
+//! All sums that a report needs, gathered in one pass over the keys.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::big::{BigThresholds, Severity};
+use super::histogram::Histogram;
+use super::pattern::{PatternKey, PatternTable};
+use super::top::TopKeys;
+use super::Fold;
+use crate::cluster::slot::SLOTS;
+use crate::measure::Measured;
+use crate::record::{Encoding, KeyRecord, ValueType};
+
+/// What to gather, and by which measure.
+#[derive(Clone, Debug)]
+pub struct AggregateOptions {
+    /// Keys that each list of the largest has.
+    pub top: usize,
+    /// When a key is big.
+    pub big: BigThresholds,
+    /// The time that expiries are measured from, in milliseconds since 1970; absent if neither dump nor user tells.
+    pub now_ms: Option<i64>,
+    /// Place of the dump in the order of the command line, from 0.
+    pub dump: usize,
+    /// Number of other models that the keys are measured under.
+    pub others: usize,
+    /// Slots that the node of the dump is thought to own: keys elsewhere are remembered as examples.
+    pub own_slots: Option<Arc<[bool]>>,
+}
+
+/// Keys and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Number of keys.
+    pub keys: u64,
+    /// Sum of MEMORY USAGE.
+    pub memory_bytes: u64,
+    /// Sum of what the keys add to used_memory.
+    pub footprint_bytes: u64,
+    /// Sum of the records' bytes in the dump.
+    pub serialized_bytes: u64,
+    /// Sum of elements.
+    pub elements: u64,
+}
+
+impl Totals {
+    #[inline]
+    fn add(&mut self, record: &KeyRecord<'_>) {
+        self.keys += 1;
+        self.memory_bytes += record.memory_bytes.unwrap_or(0);
+        self.footprint_bytes += record.footprint_bytes.unwrap_or(0);
+        self.serialized_bytes += record.serialized_bytes;
+        self.elements += record.elements.unwrap_or(0);
+    }
+
+    /// Takes over the sums of another.
+    pub fn merge(&mut self, other: &Totals) {
+        self.keys += other.keys;
+        self.memory_bytes += other.memory_bytes;
+        self.footprint_bytes += other.footprint_bytes;
+        self.serialized_bytes += other.serialized_bytes;
+        self.elements += other.elements;
+    }
+}
+
+/// The keys of one type and encoding.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// Sums.
+    pub totals: Totals,
+    /// Footprints.
+    pub footprints: Histogram,
+    /// The largest footprint.
+    pub largest_bytes: u64,
+    /// The most elements.
+    pub most_elements: u64,
+    /// Fields of hashes that expire on their own.
+    pub fields_with_expiry: u64,
+    /// Big keys, and those of them that are critical.
+    pub big: (u64, u64),
+    /// Sums of (MEMORY USAGE, footprint) under each of the other models.
+    pub others: Vec<(u64, u64)>,
+}
+
+impl Group {
+    /// Takes over the sums of another.
+    pub fn merge(&mut self, other: &Group) {
+        self.totals.merge(&other.totals);
+        self.footprints.merge(&other.footprints);
+        self.largest_bytes = self.largest_bytes.max(other.largest_bytes);
+        self.most_elements = self.most_elements.max(other.most_elements);
+        self.fields_with_expiry += other.fields_with_expiry;
+        self.big.0 += other.big.0;
+        self.big.1 += other.big.1;
+        if self.others.len() < other.others.len() {
+            self.others.resize(other.others.len(), (0, 0));
+        }
+        for (sum, more) in self.others.iter_mut().zip(&other.others) {
+            sum.0 += more.0;
+            sum.1 += more.1;
+        }
+    }
+}
+
+/// The keys of one slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SlotTotals {
+    /// Number of keys.
+    pub keys: u64,
+    /// Sum of footprints.
+    pub footprint_bytes: u64,
+    /// Sum of access counters.
+    pub heat: u64,
+    /// Sum of the names' hashes: tells a replica's dump from one of other keys in the same slots.
+    pub names: u64,
+}
+
+/// Upper ends of the expiry buckets, in milliseconds from the time of the dump; what is later has a bucket of its own.
+pub const EXPIRY_BUCKETS: [(i64, &str); 6] = [
+    (0, "expired"),
+    (3_600_000, "within an hour"),
+    (86_400_000, "within a day"),
+    (7 * 86_400_000, "within a week"),
+    (30 * 86_400_000, "within 30 days"),
+    (365 * 86_400_000, "within a year"),
+];
+
+/// Upper ends of the idle buckets, in seconds; what is idler has a bucket of its own.
+pub const IDLE_BUCKETS: [(u64, &str); 6] = [
+    (60, "under a minute"),
+    (3600, "under an hour"),
+    (86_400, "under a day"),
+    (7 * 86_400, "under a week"),
+    (30 * 86_400, "under 30 days"),
+    (90 * 86_400, "under 90 days"),
+];
+
+/// Damaged values that are remembered; the rest is counted.
+const DAMAGES: usize = 100;
+/// Keys in foreign slots that are remembered; the rest is counted.
+const MISPLACED: usize = 20;
+
+/// A key whose value is broken, while the dump around it is not.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Damage {
+    /// Offset of the fault in the RDB stream.
+    pub at: u64,
+    /// Name of the key.
+    pub key: Box<[u8]>,
+    /// What was wrong.
+    pub what: String,
+}
+
+/// All sums over the keys of one dump, or of several.
+#[derive(Debug)]
+pub struct Aggregate {
+    options: AggregateOptions,
+    /// By type and encoding, see [`group_index`]; modules apart.
+    groups: Vec<Option<Box<Group>>>,
+    modules: BTreeMap<ValueType, Group>,
+    /// By slot.
+    pub slots: Box<[SlotTotals]>,
+    /// By database: sums and keys with an expiry.
+    pub databases: BTreeMap<u64, (Totals, u64)>,
+    /// Keys without an expiry.
+    pub persistent: Totals,
+    /// Keys with an expiry, by [`EXPIRY_BUCKETS`], the rest last. Empty if the time of the dump is not known.
+    pub expiring: Vec<Totals>,
+    /// Keys with an expiry.
+    pub volatile: Totals,
+    /// Keys and footprints by access counter; empty without LFU data.
+    pub freq: Vec<(u64, u64)>,
+    /// Keys and footprints by [`IDLE_BUCKETS`], the rest last; empty without LRU data.
+    pub idle: Vec<(u64, u64)>,
+    /// Largest by footprint.
+    pub biggest: TopKeys,
+    /// Largest by footprint, per type; modules together come last.
+    pub biggest_of_type: Vec<TopKeys>,
+    /// Most elements.
+    pub longest: TopKeys,
+    /// Highest access counter, then footprint.
+    pub hottest: TopKeys,
+    /// Key patterns.
+    pub patterns: PatternTable,
+    /// Keys with module metadata, with a broken value, outside the node's slots.
+    pub damaged_keys: u64,
+    /// The first of the broken values.
+    pub damages: Vec<Damage>,
+    /// Examples of keys outside the slots that the node is thought to own.
+    pub misplaced: BTreeMap<(u16, Box<[u8]>), ()>,
+}
+
+impl Aggregate {
+    /// Nothing gathered yet.
+    pub fn new(options: AggregateOptions) -> Aggregate {
+        Aggregate {
+            groups: (0..MODULE_INDEX * ENCODINGS).map(|_| None).collect(),
+            modules: BTreeMap::new(),
+            slots: vec![SlotTotals::default(); usize::from(SLOTS)].into(),
+            databases: BTreeMap::new(),
+            persistent: Totals::default(),
+            expiring: Vec::new(),
+            volatile: Totals::default(),
+            freq: Vec::new(),
+            idle: Vec::new(),
+            biggest: TopKeys::new(options.top),
+            biggest_of_type: vec![TopKeys::new(options.top); MODULE_INDEX + 1],
+            longest: TopKeys::new(options.top),
+            hottest: TopKeys::new(options.top),
+            patterns: PatternTable::new(),
+            damaged_keys: 0,
+            damages: Vec::new(),
+            misplaced: BTreeMap::new(),
+            options,
+        }
+    }
+
+    /// The groups by type and encoding, in the order of both.
+    pub fn groups(&self) -> impl Iterator<Item = (ValueType, Option<Encoding>, &Group)> {
+        let plain = self.groups.iter().enumerate().filter_map(|(index, group)| {
+            let value_type = PLAIN_TYPES[index / ENCODINGS];
+            Some((value_type, Encoding::from_index(index % ENCODINGS), &**group.as_ref()?))
+        });
+        plain.chain(self.modules.iter().map(|(value_type, group)| (*value_type, Some(Encoding::Raw), group)))
+    }
+
+    fn observe_group(&mut self, measured: &Measured<'_>) {
+        let record = &measured.record;
+        let group = match record.value_type {
+            ValueType::Module(_) => self.modules.entry(record.value_type).or_default(),
+            plain => self.groups[group_index(plain, record.encoding)].get_or_insert_default(),
+        };
+        let footprint = record.footprint_bytes.unwrap_or(0);
+        group.totals.add(record);
+        group.footprints.add(footprint);
+        group.largest_bytes = group.largest_bytes.max(footprint);
+        group.most_elements = group.most_elements.max(record.elements.unwrap_or(0));
+        group.fields_with_expiry += record.fields_with_expiry.unwrap_or(0);
+        if let Some(severity) = self.options.big.severity(record) {
+            group.big.0 += 1;
+            group.big.1 += u64::from(severity == Severity::Critical);
+        }
+        if self.options.others > 0 {
+            group.others.resize(self.options.others, (0, 0));
+            for (sum, measure) in group.others.iter_mut().zip(measured.measures.get(1..).unwrap_or(&[])) {
+                sum.0 += measure.usage_bytes;
+                sum.1 += measure.real_bytes;
+            }
+        }
+    }
+
+    /// Whether the key is expired, where that can be told.
+    fn observe_expiry(&mut self, record: &KeyRecord<'_>) -> bool {
+        let Some(at_ms) = record.expire_at_ms else {
+            self.persistent.add(record);
+            return false;
+        };
+        self.volatile.add(record);
+        let Some(now_ms) = self.options.now_ms else { return false };
+        let left = at_ms.saturating_sub(now_ms);
+        let bucket = EXPIRY_BUCKETS.iter().position(|(until, _)| left <= *until).unwrap_or(EXPIRY_BUCKETS.len());
+        if self.expiring.is_empty() {
+            self.expiring.resize(EXPIRY_BUCKETS.len() + 1, Totals::default());
+        }
+        self.expiring[bucket].add(record);
+        bucket == 0
+    }
+
+    fn observe_heat(&mut self, record: &KeyRecord<'_>) {
+        let footprint = record.footprint_bytes.unwrap_or(0);
+        if let Some(freq) = record.freq {
+            if self.freq.is_empty() {
+                self.freq.resize(256, (0, 0));
+            }
+            let (keys, bytes) = &mut self.freq[usize::from(freq)];
+            *keys += 1;
+            *bytes += footprint;
+            self.hottest.observe(u64::from(freq) << 48 | footprint.min((1 << 48) - 1), self.options.dump, record);
+        }
+        if let Some(seconds) = record.idle_seconds {
+            if self.idle.is_empty() {
+                self.idle.resize(IDLE_BUCKETS.len() + 1, (0, 0));
+            }
+            let bucket = IDLE_BUCKETS.iter().position(|(until, _)| seconds < *until).unwrap_or(IDLE_BUCKETS.len());
+            self.idle[bucket].0 += 1;
+            self.idle[bucket].1 += footprint;
+        }
+    }
+
+    #[cold]
+    fn observe_misplaced(&mut self, record: &KeyRecord<'_>) {
+        if self.misplaced.len() >= MISPLACED
+            && self.misplaced.last_key_value().is_some_and(|((slot, key), ())| (*slot, &**key) <= (record.slot, record.key))
+        {
+            return;
+        }
+        self.misplaced.insert((record.slot, record.key.into()), ());
+        if self.misplaced.len() > MISPLACED {
+            self.misplaced.pop_last();
+        }
+    }
+
+    #[cold]
+    fn observe_damage(&mut self, measured: &Measured<'_>) {
+        if let Some(fault) = measured.fault {
+            self.damaged_keys += 1;
+            let what = fault.kind.to_string();
+            self.damages.push(Damage { at: fault.at, key: measured.record.key.into(), what });
+            self.cut_damages();
+        }
+    }
+
+    fn cut_damages(&mut self) {
+        if self.damages.len() >= 2 * DAMAGES {
+            self.damages.sort();
+            self.damages.truncate(DAMAGES);
+        }
+    }
+
+    /// The first broken values, in the order of the file.
+    pub fn first_damages(&mut self) -> &[Damage] {
+        self.damages.sort();
+        self.damages.truncate(DAMAGES);
+        &self.damages
+    }
+}
+
+/// The types whose keys are grouped by encoding, in the order of [`ValueType::index`].
+const PLAIN_TYPES: [ValueType; MODULE_INDEX] =
+    [ValueType::String, ValueType::List, ValueType::Set, ValueType::Zset, ValueType::Hash, ValueType::Stream];
+/// Where modules stand among the types.
+const MODULE_INDEX: usize = 6;
+/// Number of encodings, and one more for keys that have none because their value is broken.
+const ENCODINGS: usize = Encoding::ALL.len() + 1;
+
+fn group_index(value_type: ValueType, encoding: Option<Encoding>) -> usize {
+    value_type.index() * ENCODINGS + encoding.map_or(ENCODINGS - 1, |encoding| encoding as usize)
+}
+
+/// A hash of a key's name, the same on every machine: eight bytes at a time, multiplied and folded.
+#[inline]
+pub fn name_hash(key: &[u8]) -> u64 {
+    const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+    let mix = |hash: u64, word: u64| {
+        let product = u128::from(hash ^ word) * u128::from(MULTIPLIER);
+        (product >> 64) as u64 ^ product as u64
+    };
+    let (words, rest) = key.as_chunks::<8>();
+    let mut hash = mix(key.len() as u64, MULTIPLIER);
+    for word in words {
+        hash = mix(hash, u64::from_le_bytes(*word));
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(hash, u64::from_le_bytes(last))
+}
+
+/// The bit that stands for a type in a pattern's set of types.
+pub fn type_bit(value_type: ValueType) -> u16 {
+    1 << value_type.index()
+}
+
+impl Fold for Aggregate {
+    fn observe(&mut self, measured: &Measured<'_>) {
+        let record = &measured.record;
+        let footprint = record.footprint_bytes.unwrap_or(0);
+        if measured.fault.is_some() {
+            self.observe_damage(measured);
+        }
+        self.observe_group(measured);
+        let slot = &mut self.slots[usize::from(record.slot)];
+        slot.keys += 1;
+        slot.footprint_bytes += footprint;
+        slot.heat += u64::from(record.freq.unwrap_or(0));
+        slot.names = slot.names.wrapping_add(name_hash(record.key));
+        if let Some(own) = &self.options.own_slots
+            && !own[usize::from(record.slot)]
+        {
+            self.observe_misplaced(record);
+        }
+        let (totals, expires) = self.databases.entry(record.db).or_default();
+        totals.add(record);
+        *expires += u64::from(record.expire_at_ms.is_some());
+        let expired = self.observe_expiry(record);
+        self.observe_heat(record);
+        let dump = self.options.dump;
+        self.biggest.observe(footprint, dump, record);
+        self.biggest_of_type[record.value_type.index()].observe(footprint, dump, record);
+        if record.value_type != ValueType::String {
+            self.longest.observe(record.elements.unwrap_or(0), dump, record);
+        }
+        self.patterns.observe(
+            record.key,
+            &PatternKey {
+                memory_bytes: footprint,
+                serialized_bytes: record.serialized_bytes,
+                elements: record.elements.unwrap_or(0),
+                type_bit: type_bit(record.value_type),
+                persistent: record.expire_at_ms.is_none(),
+                expired,
+            },
+        );
+    }
+
+    fn merge(&mut self, other: Aggregate) {
+        for (sum, group) in self.groups.iter_mut().zip(&other.groups) {
+            if let Some(group) = group {
+                sum.get_or_insert_default().merge(group);
+            }
+        }
+        for (value_type, group) in &other.modules {
+            self.modules.entry(*value_type).or_default().merge(group);
+        }
+        for (sum, slot) in self.slots.iter_mut().zip(&other.slots) {
+            sum.keys += slot.keys;
+            sum.footprint_bytes += slot.footprint_bytes;
+            sum.heat += slot.heat;
+            sum.names = sum.names.wrapping_add(slot.names);
+        }
+        for (db, (totals, expires)) in &other.databases {
+            let (sum, sum_expires) = self.databases.entry(*db).or_default();
+            sum.merge(totals);
+            *sum_expires += expires;
+        }
+        self.persistent.merge(&other.persistent);
+        self.volatile.merge(&other.volatile);
+        self.expiring.resize(self.expiring.len().max(other.expiring.len()), Totals::default());
+        for (sum, totals) in self.expiring.iter_mut().zip(&other.expiring) {
+            sum.merge(totals);
+        }
+        for (sums, others) in [(&mut self.freq, &other.freq), (&mut self.idle, &other.idle)] {
+            sums.resize(sums.len().max(others.len()), (0, 0));
+            for (sum, more) in sums.iter_mut().zip(others) {
+                sum.0 += more.0;
+                sum.1 += more.1;
+            }
+        }
+        self.biggest.merge(other.biggest);
+        self.longest.merge(other.longest);
+        self.hottest.merge(other.hottest);
+        for (sum, keys) in self.biggest_of_type.iter_mut().zip(other.biggest_of_type) {
+            sum.merge(keys);
+        }
+        self.patterns.merge(other.patterns);
+        self.damaged_keys += other.damaged_keys;
+        self.damages.extend(other.damages);
+        self.cut_damages();
+        self.misplaced.extend(other.misplaced);
+        while self.misplaced.len() > MISPLACED {
+            self.misplaced.pop_last();
+        }
+    }
+}

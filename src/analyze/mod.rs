@@ -1,0 +1,31 @@
+//! Sums over the keys of a dump, and what they say together.
+//!
+//! Everything that is gathered is a commutative sum ([`Fold`]): any order of the keys, and any split over threads, gives
+//! the same result. Percentages, ranks and shares are worked out once, in the [`Summary`].
+
+pub mod aggregate;
+pub mod big;
+pub mod histogram;
+pub mod pattern;
+pub mod summary;
+pub mod top;
+
+pub use aggregate::Aggregate;
+pub use summary::Summary;
+pub use top::{TopKey, TopKeys};
+
+use crate::measure::Measured;
+
+/// Something that is gathered from keys in any order.
+pub trait Fold: Send {
+    /// Takes a key into account.
+    fn observe(&mut self, measured: &Measured<'_>);
+    /// Takes over what another gathered.
+    fn merge(&mut self, other: Self);
+}
+
+/// Gathers nothing.
+impl Fold for () {
+    fn observe(&mut self, _: &Measured<'_>) {}
+    fn merge(&mut self, (): ()) {}
+}

@@ -1,0 +1,1155 @@
+//! Key names grouped into a bounded number of glob patterns such as `user:*:profile`.
+//!
+//! A key is first folded by itself ([`Folded`]): its segments, with what looks like an id replaced by `*`. The folded
+//! segments form a trie, which two rules keep small:
+//!
+//! * **Fan-out.** Where more than [`Limits::fan_out`] different segments with the same separator follow one another
+//!   segment, they become one `*`, and what lies behind them is merged.
+//! * **Budget.** The trie has [`Limits::max_nodes`] to spend. A node shares what it has evenly among its children,
+//!   those that need less leaving the rest to the others; one whose children get nothing ends in a `*` for all of them.
+//!
+//! # Why the order of the keys does not matter
+//!
+//! Let `T(S)` be the trie of a multiset of keys `S` under the first rule alone, taken from the root down: whether a
+//! level collapses depends only on the set of segments seen there, so more keys, or a merge of nodes above, can only
+//! collapse more. Adding keys to `T(S)`, or merging two such tries, gives the `T` of the union.
+//!
+//! The second rule may not count nodes as they are: a collapse makes them fewer, so whether a limit was ever passed
+//! would depend on the order. It uses a weight that only grows: a leaf weighs 1, a node 1 more than its children, and
+//! the child of a collapsed level counts `fan_out` times, the most that the level can have had before. Hence more keys
+//! mean greater weights, smaller shares `t` (the largest for which the sum of `min(weight, t)` is in the budget) and
+//! more cut nodes, never fewer. Let `C(S)` be `T(S)` so cut.
+//!
+//! A table holds something between `T(S)` and `C(S)`, cut at some of the nodes where `C(S)` is cut or below those. By
+//! monotony it stays so when keys come in, and [`PatternTable::finish`] gets `C(S)` from it exactly: the true weight of
+//! a cut node is lost, but it and all nodes above it were over their share when it was cut, so they are over their
+//! smaller share now, and above the share a weight has no effect; "too much" will do. So cutting can wait until memory
+//! asks for it, and the result is a function of the multiset of keys.
+
+use std::cmp::Reverse;
+use std::hash::{BuildHasher, Hasher};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// Separators, each of which ends a segment and belongs to it.
+const SEPARATORS: &[u8] = b":/.|,;_-@#={}";
+/// Separators that join parts of one value: between two `*` they vanish, as in a date or an IP address. The others
+/// are levels of a name, where `a:*` and `a:*:*` are different things.
+const JOINERS: &[u8] = b"/.,;_-@#=";
+
+/// Most segments a pattern can have before its tail.
+const MAX_SEGMENTS: usize = 8;
+/// Longer segments are taken for values.
+const LONG_SEGMENT: usize = 40;
+/// Hex digits that make an id, if one of them is a digit.
+const HEX_ID: usize = 8;
+/// Names and bytes of names in the flat cache.
+const CACHE_NAMES: usize = 16_384;
+const CACHE_BYTES: usize = 1 << 20;
+
+// Classes of bytes; those of a segment are or-ed.
+const DIGIT: u8 = 1;
+const HEX: u8 = 1 << 1;
+const PLAIN: u8 = 1 << 2;
+const CONTROL: u8 = 1 << 3;
+const HIGH: u8 = 1 << 4;
+const SEPARATOR: u8 = 1 << 5;
+const JOINER: u8 = 1 << 6;
+
+static CLASSES: [u8; 256] = classes(SEPARATORS, JOINERS);
+
+const fn classes(separators: &[u8], joiners: &[u8]) -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'0'..=b'9' => DIGIT,
+            b'a'..=b'f' | b'A'..=b'F' => HEX,
+            0..0x20 | 0x7f => CONTROL,
+            0x80.. => HIGH,
+            _ => PLAIN,
+        };
+        byte += 1;
+    }
+    let mut i = 0;
+    while i < separators.len() {
+        table[separators[i] as usize] = SEPARATOR;
+        i += 1;
+    }
+    let mut i = 0;
+    while i < joiners.len() {
+        table[joiners[i] as usize] |= JOINER;
+        i += 1;
+    }
+    table
+}
+
+/// What one key adds to its pattern.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PatternKey {
+    /// Memory of the key with its value, in bytes.
+    pub memory_bytes: u64,
+    /// Bytes of the value in the dump.
+    pub serialized_bytes: u64,
+    /// Elements of the value.
+    pub elements: u64,
+    /// The bit of the value's type in [`PatternStats::types`].
+    pub type_bit: u16,
+    /// Whether the key has no time to live.
+    pub persistent: bool,
+    /// Whether the key's time had passed.
+    pub expired: bool,
+}
+
+/// What the keys of one pattern add up to.
+#[derive(Default, Clone, Debug, PartialEq, Eq)]
+pub struct PatternStats {
+    /// Number of keys.
+    pub keys: u64,
+    /// Memory of the keys with their values.
+    pub memory_bytes: u64,
+    /// Bytes of the values in the dump.
+    pub serialized_bytes: u64,
+    /// Elements of the values.
+    pub elements: u64,
+    /// Memory of the largest key.
+    pub largest_bytes: u64,
+    /// Number of keys without a time to live.
+    pub persistent_keys: u64,
+    /// Memory of the keys without a time to live.
+    pub persistent_bytes: u64,
+    /// Number of keys whose time had passed.
+    pub expired_keys: u64,
+    /// Memory of the keys whose time had passed.
+    pub expired_bytes: u64,
+    /// Types of the values, a bit set.
+    pub types: u16,
+}
+
+impl PatternStats {
+    /// Counts one key. Sums stop at the top, which keeps them independent of the order.
+    #[inline]
+    fn add(&mut self, key: &PatternKey) {
+        self.keys += 1;
+        self.memory_bytes = self.memory_bytes.saturating_add(key.memory_bytes);
+        self.serialized_bytes = self.serialized_bytes.saturating_add(key.serialized_bytes);
+        self.elements = self.elements.saturating_add(key.elements);
+        self.largest_bytes = self.largest_bytes.max(key.memory_bytes);
+        let persistent = u64::from(key.persistent);
+        self.persistent_keys += persistent;
+        self.persistent_bytes = self.persistent_bytes.saturating_add(key.memory_bytes * persistent);
+        let expired = u64::from(key.expired);
+        self.expired_keys += expired;
+        self.expired_bytes = self.expired_bytes.saturating_add(key.memory_bytes * expired);
+        self.types |= key.type_bit;
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.keys += other.keys;
+        self.memory_bytes = self.memory_bytes.saturating_add(other.memory_bytes);
+        self.serialized_bytes = self.serialized_bytes.saturating_add(other.serialized_bytes);
+        self.elements = self.elements.saturating_add(other.elements);
+        self.largest_bytes = self.largest_bytes.max(other.largest_bytes);
+        self.persistent_keys += other.persistent_keys;
+        self.persistent_bytes = self.persistent_bytes.saturating_add(other.persistent_bytes);
+        self.expired_keys += other.expired_keys;
+        self.expired_bytes = self.expired_bytes.saturating_add(other.expired_bytes);
+        self.types |= other.types;
+    }
+}
+
+/// A pattern and what its keys add up to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// A Redis glob that matches all keys counted here; empty for the key without a name.
+    pub text: Vec<u8>,
+    /// Sums over the keys.
+    pub stats: PatternStats,
+}
+
+/// How much a [`PatternTable`] may distinguish. Tables to be merged need the same limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Different first segments, per separator, before they become one `*`.
+    pub root_fan_out: usize,
+    /// The same for what follows a segment.
+    pub fan_out: usize,
+    /// Segments of a key that are looked at, at most 8; the rest is a `*`.
+    pub max_segments: usize,
+    /// Budget of trie nodes; memory can hold a quarter more.
+    pub max_nodes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // 64 deeper down, as the budget pays it again for each collapsed level on a path.
+        Self { root_fan_out: 128, fan_out: 64, max_segments: MAX_SEGMENTS, max_nodes: 32_768 }
+    }
+}
+
+impl Limits {
+    fn fan_out(&self, level: usize) -> usize {
+        if level == 0 { self.root_fan_out.max(1) } else { self.fan_out.max(1) }
+    }
+
+    /// A weight that is more than any share.
+    fn too_heavy(&self) -> u64 {
+        self.max_nodes as u64 + 1
+    }
+}
+
+/// A folded segment of a key.
+#[derive(Clone, Copy, Debug, Default)]
+struct Segment {
+    /// What is kept lies here in the key.
+    start: usize,
+    kept: u8,
+    /// Whether a `*` follows what is kept.
+    star: bool,
+    /// `None` at the end of the key.
+    separator: Option<u8>,
+    /// The joiner that vanished in this `*`.
+    joined: Option<u8>,
+}
+
+impl Segment {
+    #[inline]
+    fn kept<'a>(&self, key: &'a [u8]) -> &'a [u8] {
+        key.get(self.start..self.start + usize::from(self.kept)).unwrap_or_default()
+    }
+
+    #[inline]
+    fn head(&self, key: &[u8]) -> u64 {
+        match key.get(self.start..).and_then(<[u8]>::first_chunk) {
+            Some(head) if self.kept < 8 => u64::from_be_bytes(*head) & !(u64::MAX >> (8 * self.kept)),
+            Some(head) => u64::from_be_bytes(*head),
+            None => self.kept(key).iter().rev().fold(0, |head, byte| head >> 8 | u64::from(*byte) << 56),
+        }
+    }
+
+    /// What else there is to a segment.
+    #[inline]
+    fn mark(&self) -> [u8; 2] {
+        [u8::from(self.star), self.separator.unwrap_or(0)]
+    }
+}
+
+/// The fold of one key. It says where to look in the key and copies nothing.
+#[derive(Debug, Default)]
+struct Folded {
+    segments: [Segment; MAX_SEGMENTS + 1],
+    count: usize,
+}
+
+impl Folded {
+    #[inline]
+    fn segments(&self) -> &[Segment] {
+        &self.segments[..self.count]
+    }
+
+    /// Folds `key`, looking at no more than `max_segments` of it. The last segment has no separator, all others do.
+    #[inline]
+    fn fold(&mut self, key: &[u8], max_segments: usize) {
+        self.count = 0;
+        let mut start = 0;
+        while self.count < max_segments.min(MAX_SEGMENTS) {
+            let rest = &key[start..];
+            let (mut all, mut len, mut end) = (0, 0, 0);
+            for &byte in rest {
+                let class = CLASSES[usize::from(byte)];
+                if class & SEPARATOR != 0 {
+                    end = class;
+                    break;
+                }
+                all |= class;
+                len += 1;
+            }
+            if len == 8 && end != 0 && all & !(DIGIT | HEX) == 0 && starts_with_uuid(rest) {
+                len = 36;
+                all = DIGIT;
+            }
+            let (segment, tail) = rest.split_at(len);
+            let (kept, star) = if all & (DIGIT | CONTROL | HIGH) == 0 && len <= LONG_SEGMENT {
+                (len, false)
+            } else {
+                kept(segment, all)
+            };
+            let separator = tail.first().copied();
+            self.push(Segment { start, kept: kept as u8, star, separator, joined: None });
+            if separator.is_none() {
+                return;
+            }
+            start += len + 1;
+        }
+        self.push(Segment { star: true, ..Segment::default() });
+    }
+
+    #[inline]
+    fn push(&mut self, mut segment: Segment) {
+        if segment.star
+            && segment.kept == 0
+            && let Some(last) = self.segments().last()
+            && let Some(joiner) = last.separator
+            && last.star
+            && last.kept == 0
+            && CLASSES[usize::from(joiner)] & JOINER != 0
+            && last.joined.is_none_or(|before| before == joiner)
+        {
+            segment.joined = Some(joiner);
+            self.count -= 1;
+        }
+        self.segments[self.count] = segment;
+        self.count += 1;
+    }
+}
+
+/// How many bytes of a segment with the classes `all` are kept, and whether a `*` follows.
+#[inline]
+fn kept(segment: &[u8], all: u8) -> (usize, bool) {
+    let hex_id = all & !(DIGIT | HEX) == 0 && segment.len() >= HEX_ID;
+    if all == DIGIT
+        || all & DIGIT != 0 && hex_id
+        || segment.len() > LONG_SEGMENT
+        || all & CONTROL != 0
+        || all & HIGH != 0 && std::str::from_utf8(segment).is_err()
+    {
+        return (0, true);
+    }
+    match segment.iter().position(u8::is_ascii_digit) {
+        None => (segment.len(), false),
+        Some(len) => (len, true),
+    }
+}
+
+/// Whether `text` starts with a UUID that ends at a separator or at the end of the key. Its dashes are separators
+/// elsewhere, and a group without a digit would be a name.
+fn starts_with_uuid(text: &[u8]) -> bool {
+    let Some(uuid) = text.get(..36) else { return false };
+    uuid.iter().enumerate().all(|(i, byte)| match i {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    }) && text.get(36).is_none_or(|&next| CLASSES[usize::from(next)] & SEPARATOR != 0)
+}
+
+/// A place in the trie: the end of a key (below a group without a separator), or what follows a segment.
+#[derive(Debug, Default)]
+struct Node {
+    groups: Vec<Group>,
+    /// Where the sums are, at the end of a key. Elsewhere it means that the node is cut: all that follows is one `*`.
+    cell: Option<u32>,
+}
+
+/// The children of a node whose segments end in the same separator. They collapse by themselves, so that a crowd of
+/// single names at a level leaves its `user:` and `session:` alone.
+#[derive(Debug)]
+struct Group {
+    separator: Option<u8>,
+    names: Names,
+}
+
+#[derive(Debug)]
+enum Names {
+    /// In the order of their heads. So few are found as fast as in a hash map, which takes three times the memory.
+    Open(Vec<Child>),
+    Star(Box<Node>),
+}
+
+#[derive(Debug)]
+struct Child {
+    /// The first bytes of what is kept.
+    head: u64,
+    kept: Box<[u8]>,
+    star: bool,
+    node: Node,
+}
+
+/// The place of a name among the children, or where it would go.
+#[inline]
+fn find(children: &[Child], head: u64, kept: &[u8], star: bool) -> Result<usize, usize> {
+    let mut at = children.partition_point(|child| child.head < head);
+    while let Some(child) = children.get(at)
+        && child.head == head
+    {
+        if child.star == star && child.kept.len() == kept.len() && (kept.len() <= 8 || *child.kept == *kept) {
+            return Ok(at);
+        }
+        at += 1;
+    }
+    Err(at)
+}
+
+/// Most lists stay short, and are many.
+fn insert<T>(list: &mut Vec<T>, at: usize, item: T) {
+    if list.len() < 4 {
+        list.reserve_exact(1);
+    }
+    list.insert(at, item);
+}
+
+/// What the nodes of a trie share.
+#[derive(Debug)]
+struct Pool {
+    cells: Vec<PatternStats>,
+    free: Vec<u32>,
+    /// Nodes without the root.
+    nodes: usize,
+    limits: Limits,
+}
+
+impl Pool {
+    fn put(&mut self, stats: PatternStats) -> u32 {
+        match self.free.pop() {
+            Some(cell) => {
+                self.cells[cell as usize] = stats;
+                cell
+            }
+            None => {
+                self.cells.push(stats);
+                (self.cells.len() - 1) as u32
+            }
+        }
+    }
+
+    fn take(&mut self, cell: u32) -> PatternStats {
+        self.free.push(cell);
+        std::mem::take(&mut self.cells[cell as usize])
+    }
+}
+
+impl Node {
+    #[inline]
+    fn group(&mut self, separator: Option<u8>) -> &mut Group {
+        let at = self.groups.iter().position(|g| g.separator == separator).unwrap_or_else(|| {
+            let last = self.groups.len();
+            insert(&mut self.groups, last, Group { separator, names: Names::Open(Vec::new()) });
+            last
+        });
+        &mut self.groups[at]
+    }
+
+    /// Takes in the groups and sums of `other`, a node of the same level.
+    fn absorb(&mut self, mut other: Self, level: usize, pool: &mut Pool) {
+        pool.nodes -= 1;
+        if self.cell.is_some() || other.cell.is_some() {
+            let cell = self.cut(pool);
+            let theirs = other.cut(pool);
+            let theirs = pool.take(theirs);
+            pool.cells[cell as usize].merge(&theirs);
+            return;
+        }
+        for group in other.groups {
+            self.group(group.separator).absorb(group, level, pool);
+        }
+    }
+
+    /// Ends the trie here, with the sums of all that followed.
+    fn cut(&mut self, pool: &mut Pool) -> u32 {
+        if let Some(cell) = self.cell {
+            return cell;
+        }
+        let mut sum = PatternStats::default();
+        for node in std::mem::take(&mut self.groups).into_iter().flat_map(|group| group.names.into_nodes()) {
+            pool.nodes -= 1;
+            let mut node = node;
+            let cell = node.cut(pool);
+            sum.merge(&pool.take(cell));
+        }
+        *self.cell.insert(pool.put(sum))
+    }
+
+    /// The weight of the node (the module says why), of which anything over the budget is the same.
+    fn weight(&self, level: usize, limits: &Limits) -> u64 {
+        if self.cell.is_some() {
+            return limits.too_heavy();
+        }
+        let children: u64 = self.weights(level, limits).iter().map(|(times, weight)| times * weight).sum();
+        limits.too_heavy().min(1 + children)
+    }
+
+    /// The weights of the children, and how often each counts.
+    fn weights(&self, level: usize, limits: &Limits) -> Vec<(u64, u64)> {
+        let mut weights = Vec::new();
+        for group in &self.groups {
+            let weight = |node: &Self| if group.separator.is_none() { 1 } else { node.weight(level + 1, limits) };
+            match &group.names {
+                Names::Open(names) => weights.extend(names.iter().map(|child| (1, weight(&child.node)))),
+                Names::Star(star) => weights.push((limits.fan_out(level) as u64, weight(star))),
+            }
+        }
+        weights
+    }
+
+    /// Cuts what a budget of nodes does not pay.
+    fn trim(&mut self, level: usize, budget: u64, pool: &mut Pool) {
+        if self.cell.is_some() {
+            return;
+        }
+        let room = budget.saturating_sub(1);
+        let weights = self.weights(level, &pool.limits);
+        let fits = |share: u64| weights.iter().map(|(times, weight)| times * share.min(*weight)).sum::<u64>() <= room;
+        if fits(u64::MAX) {
+            return;
+        }
+        // The largest share that fits.
+        let (mut share, mut over) = (0, room + 1);
+        while share + 1 < over {
+            let middle = share.midpoint(over);
+            if fits(middle) { share = middle } else { over = middle }
+        }
+        if share == 0 {
+            self.cut(pool);
+            return;
+        }
+        for group in self.groups.iter_mut().filter(|group| group.separator.is_some()) {
+            group.names.for_each(|node| node.trim(level + 1, share, pool));
+        }
+    }
+
+    /// Moves the sums of this node, and of all below, to another pool.
+    fn move_cells(&mut self, from: &mut Pool, to: &mut Pool) {
+        if let Some(cell) = &mut self.cell {
+            *cell = to.put(from.take(*cell));
+        }
+        for group in &mut self.groups {
+            group.names.for_each(|node| node.move_cells(from, to));
+        }
+    }
+
+    /// Adds the patterns from here on to `out`; `path` is the text so far.
+    fn render(&mut self, path: &mut Vec<u8>, pool: &mut Pool, out: &mut Vec<Pattern>) {
+        for group in &mut self.groups {
+            let separator = group.separator;
+            let mut child = |kept: &[u8], star: bool, node: &mut Self| {
+                let len = path.len();
+                for byte in kept {
+                    path.extend(matches!(byte, b'*' | b'?' | b'[' | b'\\').then_some(b'\\'));
+                    path.push(*byte);
+                }
+                path.extend(star.then_some(b'*'));
+                path.extend(separator);
+                node.render(path, pool, out);
+                if let Some(cell) = node.cell {
+                    let cut: &[u8] = if separator.is_some() { b"*" } else { b"" };
+                    out.push(Pattern { text: [path, cut].concat(), stats: pool.take(cell) });
+                }
+                path.truncate(len);
+            };
+            match &mut group.names {
+                Names::Open(names) => names.iter_mut().for_each(|c| child(&c.kept, c.star, &mut c.node)),
+                Names::Star(star) => child(b"", true, star),
+            }
+        }
+    }
+}
+
+impl Names {
+    fn into_nodes(self) -> Vec<Node> {
+        match self {
+            Self::Open(names) => names.into_iter().map(|child| child.node).collect(),
+            Self::Star(star) => vec![*star],
+        }
+    }
+
+    fn for_each(&mut self, mut visit: impl FnMut(&mut Node)) {
+        match self {
+            Self::Open(names) => names.iter_mut().for_each(|child| visit(&mut child.node)),
+            Self::Star(star) => visit(star),
+        }
+    }
+}
+
+impl Group {
+    /// Makes the names one `*`.
+    fn collapse(&mut self, level: usize, pool: &mut Pool) {
+        if let Names::Open(names) = &mut self.names {
+            let names = std::mem::take(names);
+            let mut star = Box::new(Node::default());
+            pool.nodes += 1;
+            for child in names {
+                star.absorb(child.node, level + 1, pool);
+            }
+            self.names = Names::Star(star);
+        }
+    }
+
+    fn absorb(&mut self, other: Self, level: usize, pool: &mut Pool) {
+        match (&mut self.names, other.names) {
+            (Names::Open(ours), Names::Open(theirs)) => {
+                for child in theirs {
+                    match find(ours, child.head, &child.kept, child.star) {
+                        Ok(at) => ours[at].node.absorb(child.node, level + 1, pool),
+                        Err(at) => insert(ours, at, child),
+                    }
+                }
+                if ours.len() > pool.limits.fan_out(level) {
+                    self.collapse(level, pool);
+                }
+            }
+            (Names::Star(star), theirs) => {
+                theirs.into_nodes().into_iter().for_each(|node| star.absorb(node, level + 1, pool));
+            }
+            (Names::Open(_), Names::Star(mut star)) => {
+                let ours = std::mem::replace(&mut self.names, Names::Open(Vec::new()));
+                ours.into_nodes().into_iter().for_each(|node| star.absorb(node, level + 1, pool));
+                self.names = Names::Star(star);
+            }
+        }
+    }
+}
+
+/// Folded names that are a path of the trie as they stand, and their cells. All go when a level collapses or is cut.
+#[derive(Debug, Default)]
+struct Cache {
+    slots: HashTable<Slot>,
+    texts: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    hash: u64,
+    start: u32,
+    end: u32,
+    cell: u32,
+}
+
+impl Cache {
+    #[inline]
+    fn get(&self, hash: u64, key: &[u8], segments: &[Segment]) -> Option<u32> {
+        let same = |slot: &Slot| slot.hash == hash && self.is_text(slot, key, segments);
+        self.slots.find(hash, same).map(|slot| slot.cell)
+    }
+
+    #[inline]
+    fn is_text(&self, slot: &Slot, key: &[u8], segments: &[Segment]) -> bool {
+        let mut text = self.texts.get(slot.start as usize..slot.end as usize).unwrap_or_default();
+        for segment in segments {
+            let Some((kept, after)) = text.split_at_checked(segment.kept.into()) else { return false };
+            let Some((mark, after)) = after.split_first_chunk() else { return false };
+            if *mark != segment.mark() || !same(kept, segment.kept(key)) {
+                return false;
+            }
+            text = after;
+        }
+        text.is_empty()
+    }
+
+    fn insert(&mut self, hash: u64, key: &[u8], segments: &[Segment], cell: u32) {
+        if self.slots.len() < CACHE_NAMES && self.texts.len() < CACHE_BYTES {
+            let start = self.texts.len() as u32;
+            for segment in segments {
+                self.texts.extend_from_slice(segment.kept(key));
+                self.texts.extend(segment.mark());
+            }
+            let slot = Slot { hash, start, end: self.texts.len() as u32, cell };
+            self.slots.insert_unique(hash, slot, |slot| slot.hash);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.slots.clear();
+        self.texts.clear();
+    }
+}
+
+/// Compares short texts of the same length without a call.
+#[inline]
+fn same(a: &[u8], b: &[u8]) -> bool {
+    match (a.first_chunk::<8>(), b.first_chunk::<8>(), a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        (Some(a0), Some(b0), Some(a1), Some(b1)) if a.len() <= 16 => a0 == b0 && a1 == b1,
+        (None, ..) => a.iter().zip(b).all(|(a, b)| a == b),
+        _ => a == b,
+    }
+}
+
+/// Groups keys by pattern, in bounded memory; the result does not depend on the order of the keys.
+#[derive(Debug)]
+pub struct PatternTable {
+    folded: Folded,
+    hasher: DefaultHashBuilder,
+    cache: Cache,
+    root: Node,
+    pool: Pool,
+}
+
+impl Default for PatternTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl PatternTable {
+    /// An empty table with the usual limits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    /// An empty table.
+    #[must_use]
+    pub fn with_limits(limits: Limits) -> Self {
+        Self {
+            folded: Folded::default(),
+            hasher: DefaultHashBuilder::default(),
+            cache: Cache::default(),
+            root: Node::default(),
+            pool: Pool { cells: Vec::new(), free: Vec::new(), nodes: 0, limits },
+        }
+    }
+
+    /// Counts one key.
+    #[inline]
+    pub fn observe(&mut self, key: &[u8], k: &PatternKey) {
+        self.folded.fold(key, self.pool.limits.max_segments);
+        let mut hasher = self.hasher.build_hasher();
+        for segment in self.folded.segments() {
+            if segment.kept > 0 {
+                hasher.write(segment.kept(key));
+            }
+            hasher.write_u16(u16::from_ne_bytes(segment.mark()));
+        }
+        let hash = hasher.finish();
+        let cell = match self.cache.get(hash, key, self.folded.segments()) {
+            Some(cell) => cell,
+            None => self.place(hash, key),
+        };
+        self.pool.cells[cell as usize].add(k);
+    }
+
+    /// Finds or makes the place of the folded key.
+    fn place(&mut self, hash: u64, key: &[u8]) -> u32 {
+        // A key adds a few nodes, so a check before is as good as one after, and the cell that comes back stays.
+        self.trim_if_large();
+        loop {
+            match self.walk(key) {
+                Some((cell, true)) => {
+                    self.cache.insert(hash, key, self.folded.segments(), cell);
+                    return cell;
+                }
+                Some((cell, false)) => return cell,
+                None => self.cache.clear(),
+            }
+        }
+    }
+
+    /// The cell of the folded key, and whether the path to it is spelled as the key; `None` if a level collapsed.
+    fn walk(&mut self, key: &[u8]) -> Option<(u32, bool)> {
+        let Self { folded, root, pool, .. } = self;
+        let mut node = root;
+        let mut exact = true;
+        for (level, segment) in folded.segments().iter().enumerate() {
+            if let Some(cell) = node.cell {
+                return Some((cell, false));
+            }
+            let group = node.group(segment.separator);
+            let mut at = 0;
+            if let Names::Open(names) = &mut group.names {
+                let (head, kept, star) = (segment.head(key), segment.kept(key), segment.star);
+                at = match find(names, head, kept, star) {
+                    Ok(at) => at,
+                    Err(_) if names.len() >= pool.limits.fan_out(level) => {
+                        group.collapse(level, pool);
+                        return None;
+                    }
+                    Err(at) => {
+                        insert(names, at, Child { head, kept: kept.into(), star, node: Node::default() });
+                        pool.nodes += 1;
+                        at
+                    }
+                };
+            }
+            node = match &mut group.names {
+                Names::Open(names) => &mut names[at].node,
+                Names::Star(star) => {
+                    exact &= segment.star && segment.kept == 0;
+                    star
+                }
+            };
+        }
+        let cell = *node.cell.get_or_insert_with(|| pool.put(PatternStats::default()));
+        Some((cell, exact))
+    }
+
+    /// The slack pays for the trim.
+    fn trim_if_large(&mut self) {
+        if self.pool.nodes > self.pool.limits.max_nodes + self.pool.limits.max_nodes / 4 {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        self.cache.clear();
+        self.root.trim(0, self.pool.limits.max_nodes as u64, &mut self.pool);
+    }
+
+    /// Takes in the keys of another table with the same limits.
+    pub fn merge(&mut self, mut other: Self) {
+        self.cache.clear();
+        other.root.move_cells(&mut other.pool, &mut self.pool);
+        self.pool.nodes += other.pool.nodes + 1;
+        self.root.absorb(other.root, 0, &mut self.pool);
+        self.trim_if_large();
+    }
+
+    /// The patterns, those with most memory first, then by text.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<Pattern> {
+        self.trim();
+        let mut patterns = Vec::new();
+        self.root.render(&mut Vec::new(), &mut self.pool, &mut patterns);
+        if let Some(cell) = self.root.cell {
+            patterns.push(Pattern { text: b"*".to_vec(), stats: self.pool.take(cell) });
+        }
+        patterns.sort_unstable_by(|a, b| {
+            (Reverse(a.stats.memory_bytes), &a.text).cmp(&(Reverse(b.stats.memory_bytes), &b.text))
+        });
+        patterns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+
+    /// Redis's `stringmatchlen`, without ranges in brackets, which no pattern has.
+    fn glob(pattern: &[u8], text: &[u8]) -> bool {
+        match pattern {
+            [] => text.is_empty(),
+            [b'*', rest @ ..] => (0..=text.len()).any(|at| glob(rest, &text[at..])),
+            [b'?', rest @ ..] => !text.is_empty() && glob(rest, &text[1..]),
+            [b'[', ..] => panic!("a bracket that is not escaped"),
+            [b'\\', byte, rest @ ..] | [byte, rest @ ..] => text.first() == Some(byte) && glob(rest, &text[1..]),
+        }
+    }
+
+    struct Random(u64);
+
+    impl Random {
+        fn next(&mut self) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb) >> 20
+        }
+
+        fn below(&mut self, end: usize) -> usize {
+            (self.next() % end as u64) as usize
+        }
+
+        /// A key of few parts, so that keys share them; `wild` ones have odd bytes too.
+        fn key(&mut self, words: usize, wild: bool) -> Vec<u8> {
+            const ODD: [&[u8]; 16] = [
+                b"*",
+                b"?",
+                b"[a-b]",
+                b"\\",
+                b"a*b",
+                b"\xff\xfe",
+                "\u{e9}t\u{e9}".as_bytes(),
+                b"\x00\x01",
+                b"12",
+                b"v2",
+                b"",
+                b"deadbeef",
+                b"0123abcdef",
+                b"aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+                b"2024-01-31",
+                &[b'\\'; 41],
+            ];
+            let mut key = Vec::new();
+            for part in 0..self.below(if wild { 12 } else { 6 }) {
+                if part > 0 || wild && self.below(5) == 0 {
+                    let separators: &[u8] = if wild { SEPARATORS } else { b"::." };
+                    key.push(separators[self.below(separators.len())]);
+                }
+                if wild && self.below(2) == 0 {
+                    key.extend_from_slice(ODD[self.below(ODD.len())]);
+                } else {
+                    key.push(b'g' + self.below(words) as u8);
+                }
+            }
+            key
+        }
+
+        fn stats(&mut self) -> PatternKey {
+            let n = self.next();
+            PatternKey {
+                memory_bytes: n % 100,
+                serialized_bytes: n % 70,
+                elements: n % 7,
+                type_bit: 1 << (n % 16),
+                persistent: n & 16 == 0,
+                expired: n & 96 == 0,
+            }
+        }
+
+        fn shuffle<T>(&mut self, items: &mut [T]) {
+            for at in (1..items.len()).rev() {
+                items.swap(at, self.below(at + 1));
+            }
+        }
+
+        fn limits(&mut self) -> Limits {
+            Limits {
+                root_fan_out: 1 + self.below(6),
+                fan_out: 1 + self.below(5),
+                max_segments: self.below(9),
+                max_nodes: 1 + self.below(10) * self.below(20),
+            }
+        }
+    }
+
+    /// The folded segments of a key as a pattern has them.
+    fn segments(key: &[u8], max_segments: usize) -> Vec<(Vec<u8>, Option<u8>)> {
+        let mut folded = Folded::default();
+        folded.fold(key, max_segments);
+        let text = |segment: &Segment| {
+            let mut text = Vec::new();
+            for byte in segment.kept(key) {
+                text.extend(b"*?[\\".contains(byte).then_some(b'\\'));
+                text.push(*byte);
+            }
+            text.extend(segment.star.then_some(b'*'));
+            text
+        };
+        folded.segments().iter().map(|segment| (text(segment), segment.separator)).collect()
+    }
+
+    fn fold(key: &[u8]) -> String {
+        let text =
+            segments(key, MAX_SEGMENTS).into_iter().flat_map(|(text, separator)| text.into_iter().chain(separator));
+        String::from_utf8(text.collect()).unwrap()
+    }
+
+    fn table(limits: Limits, keys: &[(Vec<u8>, PatternKey)]) -> PatternTable {
+        let mut table = PatternTable::with_limits(limits);
+        keys.iter().for_each(|(key, stats)| table.observe(key, stats));
+        table
+    }
+
+    /// The result by its definition, from all keys at once and with no state.
+    mod oracle {
+        use super::*;
+
+        type Segment = (Vec<u8>, Option<u8>);
+
+        struct Tree {
+            stats: PatternStats,
+            /// How often a child counts, its text and itself.
+            children: Vec<(u64, Vec<u8>, Tree)>,
+        }
+
+        fn grow(keys: &[(&[Segment], PatternKey)], level: usize, limits: &Limits) -> Tree {
+            let mut tree = Tree { stats: PatternStats::default(), children: Vec::new() };
+            let mut groups: BTreeMap<Option<u8>, BTreeSet<&[u8]>> = BTreeMap::new();
+            for (path, stats) in keys {
+                tree.stats.add(stats);
+                if let [(text, separator), ..] = path {
+                    groups.entry(*separator).or_default().insert(text);
+                }
+            }
+            for (separator, names) in groups {
+                let star = names.len() > limits.fan_out(level);
+                let (times, names) =
+                    if star { (limits.fan_out(level), vec![&b"*"[..]]) } else { (1, names.into_iter().collect()) };
+                for name in names {
+                    let below: Vec<_> = keys
+                        .iter()
+                        .filter(|(path, _)| path[0].1 == separator && (star || path[0].0 == name))
+                        .map(|(path, stats)| (&path[1..], *stats))
+                        .collect();
+                    let text = [name, separator.as_slice()].concat();
+                    tree.children.push((times as u64, text, grow(&below, level + 1, limits)));
+                }
+            }
+            tree
+        }
+
+        fn weight(tree: &Tree) -> u64 {
+            1 + tree.children.iter().map(|(times, _, child)| times * weight(child)).sum::<u64>()
+        }
+
+        fn list(tree: &Tree, budget: u64, path: &[u8], out: &mut Vec<Pattern>) {
+            let cost = |share: u64| {
+                tree.children.iter().map(|(times, _, child)| times * weight(child).min(share)).sum::<u64>()
+            };
+            let fits = |share: u64| cost(share) < budget;
+            let share =
+                if fits(u64::MAX) { u64::MAX } else { (0..budget).rev().find(|&share| fits(share)).unwrap_or(0) };
+            let cut: &[u8] = if tree.children.is_empty() { b"" } else { b"*" };
+            if tree.children.is_empty() || share == 0 {
+                return out.push(Pattern { text: [path, cut].concat(), stats: tree.stats.clone() });
+            }
+            for (_, text, child) in &tree.children {
+                list(child, share, &[path, text].concat(), out);
+            }
+        }
+
+        pub fn patterns(keys: &[(Vec<u8>, PatternKey)], limits: &Limits) -> Vec<Pattern> {
+            let paths: Vec<_> = keys.iter().map(|(key, stats)| (segments(key, limits.max_segments), *stats)).collect();
+            let keys: Vec<_> = paths.iter().map(|(path, stats)| (&path[..], *stats)).collect();
+            let mut out = Vec::new();
+            list(&grow(&keys, 0, limits), limits.max_nodes as u64, b"", &mut out);
+            out.retain(|pattern| pattern.stats.keys > 0);
+            out.sort_by(|a, b| (b.stats.memory_bytes, &a.text).cmp(&(a.stats.memory_bytes, &b.text)));
+            out
+        }
+    }
+
+    #[test]
+    fn folds_segments() {
+        for (key, pattern) in [
+            ("", ""),
+            ("user:1000:profile", "user:*:profile"),
+            ("user1000.v2|item12abc", "user*.v*|item*"),
+            ("s:deadbeef0:deadbeef:dead1", "s:*:deadbeef:dead*"),
+            ("u:550e8400-e29b-41d4-a716-446655440000:x", "u:*:x"),
+            ("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "*"),
+            ("aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeeef", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeeef"),
+            ("log:2024-01-31", "log:*"),
+            ("10.0.0.1:6379", "*:*"),
+            ("2024-01-31_10.30", "*_*"),
+            ("post:12:34", "post:*:*"),
+            ("{user7}.followers", "{user*}.followers"),
+            ("a::b:", "a::b:"),
+            ("w*?[x]\\", "w\\*\\?\\[x]\\\\"),
+            ("caf\u{e9}:\u{fc}1", "caf\u{e9}:\u{fc}*"),
+            ("bin:\x01\x02", "bin:*"),
+            ("a:b:c:d:e:f:g:h:i:j", "a:b:c:d:e:f:g:h:*"),
+        ] {
+            assert_eq!(fold(key.as_bytes()), pattern, "{key}");
+        }
+        assert_eq!(fold(b"bin:\xff\xfe"), "bin:*");
+        assert_eq!(fold(&[b'x'; 40]), "x".repeat(40));
+        assert_eq!(fold(&[b'x'; 41]), "*");
+        assert_eq!(fold(&[b'x'; 5000]), "*");
+        // The longest fold there is.
+        assert_eq!(fold([[b'*'; 40].as_slice(), b":"].concat().repeat(9).as_slice()).len(), 8 * 81 + 1);
+    }
+
+    #[test]
+    fn is_what_the_definition_says_in_any_order_and_split() {
+        let mut random = Random(1);
+        let mut cut = 0;
+        for round in 0..3000 {
+            let limits = random.limits();
+            let words = 1 + random.below(20);
+            let count = random.below(150);
+            let mut keys: Vec<_> = (0..count).map(|_| (random.key(words, round % 2 == 0), random.stats())).collect();
+            let expected = oracle::patterns(&keys, &limits);
+            cut += usize::from(expected != oracle::patterns(&keys, &Limits { max_nodes: 1 << 40, ..limits }));
+            assert_eq!(table(limits, &keys).finish(), expected, "{limits:?}");
+
+            random.shuffle(&mut keys);
+            assert_eq!(table(limits, &keys).finish(), expected, "{limits:?}");
+
+            let mut tables: Vec<_> = Vec::new();
+            let mut rest = &keys[..];
+            for _ in 0..random.below(5) {
+                let (part, others) = rest.split_at(random.below(rest.len() + 1));
+                tables.push(table(limits, part));
+                rest = others;
+            }
+            tables.push(table(limits, rest));
+            while tables.len() > 1 {
+                let other = tables.swap_remove(random.below(tables.len()));
+                let into = random.below(tables.len());
+                tables[into].merge(other);
+                // A trim at any time changes nothing.
+                if random.below(3) == 0 {
+                    tables[into].trim();
+                }
+            }
+            assert_eq!(tables.pop().unwrap().finish(), expected, "{limits:?}");
+        }
+        assert!((800..2200).contains(&cut), "limits that test something: {cut}");
+    }
+
+    #[test]
+    fn observes_on_after_a_merge() {
+        let mut random = Random(2);
+        for _ in 0..500 {
+            let limits = random.limits();
+            let keys: Vec<_> = (0..120).map(|_| (random.key(12, false), random.stats())).collect();
+            let mut first = table(limits, &keys[..40]);
+            first.merge(table(limits, &keys[40..80]));
+            keys[80..].iter().for_each(|(key, stats)| first.observe(key, stats));
+            assert_eq!(first.finish(), oracle::patterns(&keys, &limits), "{limits:?}");
+        }
+    }
+
+    #[test]
+    fn patterns_match_their_keys_and_are_unique() {
+        let mut random = Random(3);
+        for _ in 0..2000 {
+            let limits = if random.below(4) == 0 { Limits::default() } else { random.limits() };
+            let mut table = PatternTable::with_limits(limits);
+            // One bit for each key tells where it was counted.
+            let keys: Vec<_> = (0..random.below(50)).map(|_| random.key(8, true)).collect();
+            for (bit, key) in keys.iter().enumerate() {
+                table.observe(key, &PatternKey { elements: 1 << bit, ..PatternKey::default() });
+            }
+            let mut texts = BTreeSet::new();
+            let mut seen = 0;
+            for pattern in table.finish() {
+                for (bit, key) in keys.iter().enumerate() {
+                    if pattern.stats.elements >> bit & 1 == 1 {
+                        assert!(glob(&pattern.text, key), "{:?} {:?}", pattern.text.escape_ascii(), key.escape_ascii());
+                        seen += 1;
+                    }
+                }
+                assert!(texts.insert(pattern.text));
+            }
+            assert_eq!(seen, keys.len());
+        }
+    }
+
+    #[test]
+    fn equal_hashes_are_told_apart() {
+        let mut cache = Cache::default();
+        let mut folded = Folded::default();
+        for (cell, key) in
+            [&b"ab"[..], b"cd", b"a0", b"a:", b"a", b"", b"a:0:b", b"long-long-long:name-name-name"].iter().enumerate()
+        {
+            folded.fold(key, MAX_SEGMENTS);
+            assert_eq!(cache.get(7, key, folded.segments()), None);
+            cache.insert(7, key, folded.segments(), cell as u32);
+            assert_eq!(cache.get(7, key, folded.segments()), Some(cell as u32));
+        }
+    }
+
+    #[test]
+    fn a_crowd_leaves_its_neighbours_alone() {
+        let mut table = PatternTable::new();
+        let letters = |n: u32| -> String { (0..4).map(|at| char::from(b'g' + (n >> (4 * at) & 15) as u8)).collect() };
+        for n in 0..1000 {
+            table.observe(letters(n).as_bytes(), &PatternKey::default());
+            table.observe(format!("user:{n}:profile").as_bytes(), &PatternKey::default());
+            table.observe(format!("shop:{}:cart", letters(n)).as_bytes(), &PatternKey::default());
+        }
+        let patterns: Vec<_> = table.finish().into_iter().map(|p| (p.text, p.stats.keys)).collect();
+        assert_eq!(
+            patterns,
+            [(b"*".to_vec(), 1000), (b"shop:*:cart".to_vec(), 1000), (b"user:*:profile".to_vec(), 1000)]
+        );
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let limits = Limits { max_nodes: 2000, ..Limits::default() };
+        let mut table = PatternTable::with_limits(limits);
+        let mut random = Random(4);
+        for _ in 0..200_000 {
+            let key =
+                [0; 5].map(|_| format!("{}{}", char::from(b'g' + random.below(12) as u8), "z".repeat(random.below(5))));
+            table.observe(key.join(":").as_bytes(), &PatternKey::default());
+            assert!(table.pool.nodes <= 2520 && table.pool.cells.len() <= 2600);
+            assert!(table.cache.slots.len() <= CACHE_NAMES && table.cache.texts.len() <= CACHE_BYTES);
+        }
+        table.trim();
+        assert!(table.pool.nodes <= 2000);
+        let patterns = table.finish();
+        assert_eq!(patterns.iter().map(|p| p.stats.keys).sum::<u64>(), 200_000);
+        assert!(patterns.len() > 10, "{}", patterns.len());
+    }
+}

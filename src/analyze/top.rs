@@ -1,0 +1,193 @@
+//! The largest keys by some measure.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use crate::record::{Encoding, KeyRecord, ValueType};
+
+/// A [`KeyRecord`] that owns its name, and the number of the dump it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the fields are those of `KeyRecord`
+pub struct TopKey {
+    /// Place of the dump in the order of the command line, from 0.
+    pub dump: usize,
+    pub db: u64,
+    pub key: Box<[u8]>,
+    pub value_type: ValueType,
+    pub encoding: Option<Encoding>,
+    pub elements: Option<u64>,
+    pub largest_element_bytes: Option<u64>,
+    pub fields_with_expiry: Option<u64>,
+    pub serialized_bytes: u64,
+    pub memory_bytes: Option<u64>,
+    pub footprint_bytes: Option<u64>,
+    pub expire_at_ms: Option<i64>,
+    pub freq: Option<u8>,
+    pub idle_seconds: Option<u64>,
+    pub slot: u16,
+}
+
+impl TopKey {
+    fn new(dump: usize, record: &KeyRecord<'_>) -> TopKey {
+        TopKey {
+            dump,
+            db: record.db,
+            key: record.key.into(),
+            value_type: record.value_type,
+            encoding: record.encoding,
+            elements: record.elements,
+            largest_element_bytes: record.largest_element_bytes,
+            fields_with_expiry: record.fields_with_expiry,
+            serialized_bytes: record.serialized_bytes,
+            memory_bytes: record.memory_bytes,
+            footprint_bytes: record.footprint_bytes,
+            expire_at_ms: record.expire_at_ms,
+            freq: record.freq,
+            idle_seconds: record.idle_seconds,
+            slot: record.slot,
+        }
+    }
+
+    /// The record again, borrowed.
+    pub fn record(&self) -> KeyRecord<'_> {
+        KeyRecord {
+            db: self.db,
+            key: &self.key,
+            value_type: self.value_type,
+            encoding: self.encoding,
+            elements: self.elements,
+            largest_element_bytes: self.largest_element_bytes,
+            fields_with_expiry: self.fields_with_expiry,
+            serialized_bytes: self.serialized_bytes,
+            memory_bytes: self.memory_bytes,
+            footprint_bytes: self.footprint_bytes,
+            expire_at_ms: self.expire_at_ms,
+            freq: self.freq,
+            idle_seconds: self.idle_seconds,
+            slot: self.slot,
+        }
+    }
+}
+
+/// The `limit` keys with the largest measure; ties go by dump, database and name, so that the order of observing them
+/// does not matter.
+#[derive(Clone, Debug)]
+pub struct TopKeys {
+    limit: usize,
+    /// The worst that is kept is on top.
+    heap: BinaryHeap<Ranked>,
+    /// What a key needs at least to be kept; saves most keys the rest.
+    threshold: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ranked {
+    measure: u64,
+    key: TopKey,
+}
+
+impl Ranked {
+    fn rank(&self) -> (u64, usize, u64, &[u8]) {
+        // Largest measure first.
+        (u64::MAX - self.measure, self.key.dump, self.key.db, &self.key.key)
+    }
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Ranked) -> Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Ranked) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl TopKeys {
+    /// Keeps the first `limit`.
+    pub fn new(limit: usize) -> TopKeys {
+        TopKeys { limit, heap: BinaryHeap::new(), threshold: 0 }
+    }
+
+    /// Considers a key.
+    #[inline]
+    pub fn observe(&mut self, measure: u64, dump: usize, record: &KeyRecord<'_>) {
+        if measure >= self.threshold && measure > 0 {
+            self.consider(measure, dump, record);
+        }
+    }
+
+    fn consider(&mut self, measure: u64, dump: usize, record: &KeyRecord<'_>) {
+        if let Some(worst) = self.heap.peek()
+            && self.heap.len() >= self.limit
+            && worst.rank() <= (u64::MAX - measure, dump, record.db, record.key)
+        {
+            return;
+        }
+        self.insert(Ranked { measure, key: TopKey::new(dump, record) });
+    }
+
+    fn insert(&mut self, ranked: Ranked) {
+        self.heap.push(ranked);
+        if self.heap.len() > self.limit {
+            self.heap.pop();
+        }
+        if self.heap.len() >= self.limit {
+            self.threshold = self.heap.peek().map_or(0, |worst| worst.measure);
+        }
+    }
+
+    /// Takes over the keys of another.
+    pub fn merge(&mut self, other: TopKeys) {
+        other.heap.into_iter().for_each(|ranked| self.insert(ranked));
+    }
+
+    /// The keys, largest first.
+    pub fn into_sorted(self) -> Vec<TopKey> {
+        self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.key).collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A string key of so many bytes.
+    pub(crate) fn record(key: &[u8], memory_bytes: u64) -> KeyRecord<'_> {
+        KeyRecord {
+            db: 0,
+            key,
+            value_type: ValueType::String,
+            encoding: Some(Encoding::Raw),
+            elements: Some(1),
+            largest_element_bytes: Some(1),
+            fields_with_expiry: None,
+            serialized_bytes: 1,
+            memory_bytes: Some(memory_bytes),
+            footprint_bytes: Some(memory_bytes),
+            expire_at_ms: None,
+            freq: None,
+            idle_seconds: None,
+            slot: 0,
+        }
+    }
+
+    #[test]
+    fn the_order_of_observing_does_not_matter() {
+        let keys: Vec<(String, u64)> = (0..50).map(|n| (format!("key{n}"), [7, 9, 9, 3, 1][n % 5])).collect();
+        let top = |order: &mut dyn Iterator<Item = &(String, u64)>| {
+            let mut top = TopKeys::new(12);
+            order.for_each(|(key, size)| top.observe(*size, 0, &record(key.as_bytes(), *size)));
+            top
+        };
+        let forward = top(&mut keys.iter()).into_sorted();
+        assert_eq!(forward, top(&mut keys.iter().rev()).into_sorted());
+        let mut merged = top(&mut keys[25..].iter());
+        merged.merge(top(&mut keys[..25].iter()));
+        assert_eq!(forward, merged.into_sorted());
+        assert_eq!(forward.len(), 12);
+        assert_eq!(&*forward[0].key, b"key1");
+    }
+}

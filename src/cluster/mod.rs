@@ -1,0 +1,8 @@
+//! Slots of keys, and which node owns them.
+
+pub mod placement;
+pub mod slot;
+pub mod topology;
+
+pub use slot::slot_of;
+pub use topology::{SlotRange, Topology};

@@ -1,0 +1,114 @@
+//! A file mapped into memory. The only unsafe code of the crate.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Pages that were lost under a mapping so far, because someone made a file shorter.
+static LOST_PAGES: AtomicU64 = AtomicU64::new(0);
+
+/// A file in memory, read only.
+///
+/// If the file is made shorter while it is mapped, touching what is gone raises SIGBUS. A handler then puts a page of zeros
+/// in its place, so that the reading goes on, and counts it: [`Map::is_shortened`] tells, and what was read must
+/// not be trusted.
+#[derive(Debug)]
+pub struct Map {
+    bytes: memmap2::Mmap,
+    file: File,
+    lost_before: u64,
+}
+
+impl Map {
+    /// Maps the file at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be opened or mapped.
+    pub fn open(path: &Path) -> io::Result<Map> {
+        install_handler();
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+        }
+        // SAFETY: the mapping is read only and private to this process. Another process can still change the file
+        // under it: the bytes are then others, which is harmless, since nothing is derived from them but more reading
+        // within bounds, or gone, which the handler sees to.
+        let bytes = unsafe { memmap2::Mmap::map(&file)? };
+        #[cfg(unix)]
+        let _ = bytes.advise(memmap2::Advice::Sequential);
+        Ok(Map { bytes, file, lost_before: LOST_PAGES.load(Ordering::Relaxed) })
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The length that the file has now, if that is less than what was mapped.
+    pub fn is_shortened(&self) -> Option<u64> {
+        if LOST_PAGES.load(Ordering::Relaxed) == self.lost_before {
+            return None;
+        }
+        let now = self.file.metadata().map_or(0, |meta| meta.len());
+        (now < self.bytes.len() as u64).then_some(now)
+    }
+
+    /// Gives the pages of `range`, which have been read, back to the system.
+    #[cfg(target_os = "linux")]
+    pub fn release(&self, range: std::ops::Range<usize>) {
+        let page = 4096;
+        let start = range.start.next_multiple_of(page);
+        let end = range.end / page * page;
+        if start < end {
+            // SAFETY: the mapping is of a file and read only: a page given back is read again when it is touched.
+            let _ = unsafe { self.bytes.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+        }
+    }
+
+    /// Gives the pages of `range`, which have been read, back to the system.
+    #[cfg(not(target_os = "linux"))]
+    pub fn release(&self, _range: std::ops::Range<usize>) {}
+}
+
+/// Whether pages were lost under any mapping since the last call returned `seen`.
+pub fn lost_pages() -> u64 {
+    LOST_PAGES.load(Ordering::Relaxed)
+}
+
+#[cfg(target_os = "linux")]
+fn install_handler() {
+    static INSTALL: Once = Once::new();
+    INSTALL.call_once(|| {
+        // SAFETY: the handler is async-signal-safe: it makes system calls and touches an atomic, nothing else.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            let handler: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = on_lost_page;
+            action.sa_sigaction = handler as usize;
+            action.sa_flags = libc::SA_SIGINFO;
+            libc::sigaction(libc::SIGBUS, &action, std::ptr::null_mut());
+        }
+    });
+}
+
+#[cfg(not(target_os = "linux"))]
+fn install_handler() {}
+
+/// Puts a page of zeros where a mapped file has lost one.
+#[cfg(target_os = "linux")]
+extern "C" fn on_lost_page(signal: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    // SAFETY: the kernel hands a valid `info`; the page that is replaced could not be read, so no one relies on it. Should
+    // the address be of no mapping of ours, replacing its page by zeros cannot make the fault worse.
+    unsafe {
+        let page = libc::sysconf(libc::_SC_PAGESIZE).max(4096) as usize;
+        let address = (*info).si_addr() as usize & !(page - 1);
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+        let placed = libc::mmap(address as *mut libc::c_void, page, libc::PROT_READ, flags, -1, 0);
+        if placed == libc::MAP_FAILED {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        LOST_PAGES.fetch_add(1, Ordering::Relaxed);
+    }
+}

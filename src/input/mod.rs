@@ -1,0 +1,148 @@
+//! Bytes from the world: which files a run reads, and how. Knows no RDB but its first bytes.
+
+pub mod map;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use map::Map;
+
+use crate::error::Error;
+
+/// Where a dump comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// A dump to be read, and the name of the node it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DumpInput {
+    /// Name of the node, unique in the run.
+    pub name: String,
+    /// Where the dump comes from.
+    pub source: Source,
+}
+
+impl DumpInput {
+    /// The path as text, or `-` for standard input.
+    pub fn path_text(&self) -> String {
+        match &self.source {
+            Source::File(path) => path.display().to_string(),
+            Source::Stdin => "-".to_owned(),
+        }
+    }
+}
+
+/// Finds the dumps that the arguments name: files, directories (every `*.rdb` in them, and the base file of an append-only
+/// directory), `-` for standard input, each perhaps as `NAME=PATH`.
+///
+/// # Errors
+/// If a path does not exist or cannot be read, a directory holds no dump, or a name is given twice.
+pub fn find_dumps(arguments: &[String]) -> Result<Vec<DumpInput>, Error> {
+    let mut dumps: Vec<(Option<String>, Source)> = Vec::new();
+    for argument in arguments {
+        let (name, path) = match argument.split_once('=') {
+            // A file that has `=` in its name is meant as it is.
+            Some((name, path)) if !name.is_empty() && !Path::new(argument).exists() => (Some(name.to_owned()), path),
+            _ => (None, argument.as_str()),
+        };
+        if path == "-" {
+            if dumps.iter().any(|(_, source)| *source == Source::Stdin) {
+                return Err(Error::usage("standard input can be given only once"));
+            }
+            dumps.push((name.or_else(|| Some("stdin".to_owned())), Source::Stdin));
+            continue;
+        }
+        let path = Path::new(path);
+        let meta = fs::metadata(path).map_err(|e| Error::unreadable(path, e))?;
+        if !meta.is_dir() {
+            dumps.push((name, Source::File(path.to_owned())));
+            continue;
+        }
+        let files = dumps_in(path).map_err(|e| Error::unreadable(path, e))?;
+        if files.is_empty() {
+            let none = io::Error::new(io::ErrorKind::NotFound, "no *.rdb file in this directory");
+            return Err(Error::unreadable(path, none));
+        }
+        let single = files.len() == 1;
+        for file in files {
+            let name = name.as_ref().map(|name| if single { name.clone() } else { format!("{name}/{}", stem(&file)) });
+            dumps.push((name, Source::File(file)));
+        }
+    }
+    let names = unique_names(&dumps)?;
+    Ok(dumps.into_iter().zip(names).map(|((_, source), name)| DumpInput { name, source }).collect())
+}
+
+/// The dumps in a directory, by name: its `*.rdb` files (of an append-only directory, the base file), and those of an
+/// `appendonlydir` below it.
+fn dumps_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_file() && path.extension().is_some_and(|extension| extension == "rdb") {
+            files.push(path);
+        } else if path.is_dir() && path.file_name().is_some_and(|name| name == "appendonlydir") {
+            files.extend(dumps_in(&path)?);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A name for each dump: the one given, else that of the file, with as much of its directories as tells it apart.
+fn unique_names(dumps: &[(Option<String>, Source)]) -> Result<Vec<String>, Error> {
+    let at_depth = |source: &Source, depth: usize| match source {
+        Source::Stdin => "stdin".to_owned(),
+        Source::File(path) => {
+            let mut parts: Vec<String> = path
+                .parent()
+                .into_iter()
+                .flat_map(Path::components)
+                .filter(|part| matches!(part, std::path::Component::Normal(_)))
+                .map(|part| part.as_os_str().to_string_lossy().into_owned())
+                .collect();
+            let kept = parts.split_off(parts.len().saturating_sub(depth));
+            kept.into_iter().chain([stem(path)]).collect::<Vec<_>>().join("/")
+        }
+    };
+    const MAX_DEPTH: usize = 64;
+    for depth in 0..MAX_DEPTH {
+        let names: Vec<String> =
+            dumps.iter().map(|(name, source)| name.clone().unwrap_or_else(|| at_depth(source, depth))).collect();
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        names.iter().for_each(|name| *seen.entry(name).or_default() += 1);
+        let Some((twice, _)) = seen.iter().find(|(_, count)| **count > 1) else {
+            return Ok(names);
+        };
+        let given = dumps.iter().filter(|(name, _)| name.as_deref() == Some(*twice)).count();
+        if given > 1 || depth + 1 == MAX_DEPTH {
+            return Err(Error::usage(format!("two dumps have the name `{twice}`; give one another as NAME=PATH")));
+        }
+    }
+    Ok(Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_dumps_apart() {
+        let file = |path: &str| (None, Source::File(path.into()));
+        let names = |dumps: &[(Option<String>, Source)]| unique_names(dumps).unwrap();
+        assert_eq!(names(&[file("/x/a.rdb"), file("/x/b.rdb")]), ["a", "b"]);
+        assert_eq!(names(&[file("/n1/dump.rdb"), file("/n2/dump.rdb")]), ["n1/dump", "n2/dump"]);
+        assert!(unique_names(&[file("/x/a.rdb"), file("/x/a.rdb")]).is_err());
+    }
+}

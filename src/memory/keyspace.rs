@@ -1,0 +1,175 @@
+//! The tables that hold the keys themselves: what they take, and each key's share of it.
+
+use super::model::Model;
+use super::server::Family;
+use super::tables::{Hashtable, dict_buckets, dict_chained};
+
+/// Where in the key tables a dump has come to: which database and slot, how many keys they hold by its own word, and
+/// how many of those have passed.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    /// Number of the database.
+    pub db: u64,
+    database: Filling,
+    slot: Option<(u64, Filling)>,
+}
+
+/// A table by the dump's hint, and how far it has been filled.
+#[derive(Clone, Copy, Debug, Default)]
+struct Filling {
+    /// Keys and keys with an expiry, as the dump says; absent before RDB 7.
+    hint: Option<(u64, u64)>,
+    keys: u64,
+    expires: u64,
+}
+
+impl Filling {
+    fn new(keys: u64, expires: u64) -> Filling {
+        Filling { hint: Some((keys, expires)), keys: 0, expires: 0 }
+    }
+}
+
+impl Place {
+    /// The keys that follow are of database `db`.
+    pub fn select_db(&mut self, db: u64) {
+        *self = Place { db, ..Place::default() };
+    }
+
+    /// The database holds so many keys, and so many with an expiry.
+    pub fn resize_db(&mut self, keys: u64, expires: u64) {
+        self.database = Filling::new(keys, expires);
+    }
+
+    /// The keys that follow are of this slot, which holds so many.
+    pub fn enter_slot(&mut self, slot: u64, keys: u64, expires: u64) {
+        self.slot = Some((slot, Filling::new(keys, expires)));
+    }
+
+    /// A key has passed.
+    #[inline]
+    pub fn pass_key(&mut self, expires: bool) {
+        for table in [Some(&mut self.database), self.slot.as_mut().map(|(_, table)| table)].into_iter().flatten() {
+            table.keys += 1;
+            table.expires += u64::from(expires);
+        }
+    }
+}
+
+/// Bytes for a key in tables whose size is not known: half-full buckets of 8 on average.
+const UNKNOWN_SHARE: u64 = 11;
+
+/// Works out the shares; remembers the last table's size.
+#[derive(Clone, Debug)]
+pub struct KeyTables {
+    per_slot: bool,
+    last: Option<((u64, u64), (u64, u64))>,
+}
+
+impl KeyTables {
+    /// For the tables of `model`'s server.
+    pub fn new(model: &Model) -> KeyTables {
+        let per_slot = model.options().cluster
+            && (model.options().server.family().at_least(Family::R74) || model.options().server.family().is_valkey());
+        KeyTables { per_slot, last: None }
+    }
+
+    /// Bytes of the key tables that fall to the next key at `place`. The shares of all keys add up to the tables.
+    #[inline]
+    pub fn share(&mut self, model: &Model, place: &Place, key_len: u64, expires: bool) -> u64 {
+        let filling = match (&place.slot, self.per_slot) {
+            (Some((_, filling)), true) => filling,
+            _ => &place.database,
+        };
+        let Some(hint) = filling.hint else {
+            return UNKNOWN_SHARE + if expires { UNKNOWN_SHARE } else { 0 } + slots_to_keys(model, key_len);
+        };
+        let (main, expiry) = match self.last {
+            Some((last, bytes)) if last == hint => bytes,
+            _ => {
+                let bytes = table_bytes(model, hint, self.per_slot && place.slot.is_some());
+                self.last = Some((hint, bytes));
+                bytes
+            }
+        };
+        let mut bytes = nth_share(main, hint.0, filling.keys) + slots_to_keys(model, key_len);
+        if expires {
+            bytes += nth_share(expiry, hint.1, filling.expires);
+        }
+        bytes
+    }
+}
+
+/// What falls to the `index`th of `keys` that share `bytes`; whole bytes that add up.
+fn nth_share(bytes: u64, keys: u64, index: u64) -> u64 {
+    if keys == 0 {
+        return 0;
+    }
+    let index = index % keys; // more keys than the hint said: as if they began anew
+    let until = |n: u64| (u128::from(bytes) * u128::from(n) / u128::from(keys)) as u64;
+    until(index + 1) - until(index)
+}
+
+/// Main and expires table for so many keys and keys with an expiry.
+fn table_bytes(model: &Model, (keys, expires): (u64, u64), of_slot: bool) -> (u64, u64) {
+    let family = model.options().server.family();
+    let (main_struct, expires_struct) = if of_slot { slot_structs(model, family) } else { (0, 0) };
+    let table = |n: u64| match family {
+        Family::V81 if of_slot => Hashtable::grown(n, 0, 0).bytes(), // the slot's table is not yet there for the hint
+        Family::V81 | Family::V90 => Hashtable::sized_for(n).bytes(),
+        Family::R82 | Family::R86 => 8 * dict_buckets(n) + 16 * dict_chained(n),
+        _ => 8 * dict_buckets(n),
+    };
+    let main = if keys == 0 { 0 } else { main_struct + table(keys) };
+    let expires = if expires == 0 { 0 } else { expires_struct + table(expires) };
+    (main, expires)
+}
+
+/// The structs that a slot's main and expires tables have, where each slot has its own.
+fn slot_structs(model: &Model, family: Family) -> (u64, u64) {
+    let class = |bytes| model.classes.of(bytes);
+    match family {
+        Family::R74 => (class(56 + 8), class(56 + 8)),
+        // With histograms of key sizes: five types of sixty counters.
+        Family::R80 | Family::R82 | Family::R86 => (class(56 + 8 + 5 * 60 * 8), class(56 + 8)),
+        Family::V80 => (class(56 + 16), class(56 + 16)),
+        Family::V81 => (class(72 + 16), class(72 + 16)),
+        _ => (class(80 + 16), class(80 + 16)),
+    }
+}
+
+/// Until Redis 6.2 a cluster node keeps a radix tree of slots and keys: on average a run of the key's end, a leaf and a
+/// share of the branching above (43 bytes measured for keys of 10).
+fn slots_to_keys(model: &Model, key_len: u64) -> u64 {
+    if !model.options().cluster || model.options().server.family() > Family::R62 {
+        return 0;
+    }
+    let run = key_len.saturating_sub(3);
+    model.classes.of((4 + run).next_multiple_of(8) + 8) + 8 + 10
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Allocator, ModelOptions, Thresholds};
+
+    #[test]
+    fn shares_add_up_to_the_tables() {
+        let options = ModelOptions {
+            server: "redis-7.2".parse().unwrap(),
+            allocator: Allocator::Jemalloc,
+            cluster: false,
+            thresholds: Thresholds::default(),
+        };
+        let model = Model::new(options);
+        let mut tables = KeyTables::new(&model);
+        let mut place = Place::default();
+        place.select_db(0);
+        place.resize_db(1000, 300);
+        let mut sum = 0;
+        for i in 0..1000 {
+            sum += tables.share(&model, &place, 10, i % 10 < 3);
+            place.pass_key(i % 10 < 3);
+        }
+        assert_eq!(sum, 8 * 1024 + 8 * 512);
+    }
+}

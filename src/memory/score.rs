@@ -1,0 +1,77 @@
+//! The text that a sorted set's score has in a packed container.
+
+/// Length of the packed text of a score, and the integer it is packed as if it is one.
+///
+/// Servers from 7.2 on write the shortest text that reads back as the same number (`fpconv_dtoa`); older ones 17
+/// significant digits (`%.17g`). Both write whole numbers below 2^52 as integers.
+pub(super) fn packed_form(score: f64, shortest: bool) -> (u64, Option<i64>) {
+    const WHOLE: f64 = (1u64 << 52) as f64;
+    if score == score.trunc() && score.abs() < WHOLE && !(score == 0.0 && score.is_sign_negative()) {
+        return (crate::rdb::string::decimal_len(score as i64), Some(score as i64));
+    }
+    if score.is_infinite() {
+        return (if score > 0.0 { 3 } else { 4 }, None);
+    }
+    (if shortest { shortest_len(score) } else { printf_len(score) }, None)
+}
+
+/// Digits without trailing zeros, and the decimal exponent of the first.
+fn digits(text: &str) -> (usize, i32) {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).collect::<Vec<_>>();
+    let zeros = digits.iter().rev().take_while(|&&digit| digit == b'0').count();
+    ((digits.len() - zeros).max(1), exponent.parse().unwrap_or(0))
+}
+
+/// Length of `%.17g`.
+fn printf_len(score: f64) -> u64 {
+    let (digits, exponent) = digits(&format!("{:.16e}", score.abs()));
+    let sign = usize::from(score.is_sign_negative());
+    let body = match exponent {
+        -4..=-1 => 1 + 1 + (-exponent - 1) as usize + digits,
+        0..17 => {
+            let whole = exponent as usize + 1;
+            if digits > whole { digits + 1 } else { whole }
+        }
+        _ => digits + usize::from(digits > 1) + 2 + exponent_digits(exponent).max(2),
+    };
+    (sign + body) as u64
+}
+
+/// Length of the shortest text, laid out as `fpconv.c:emit_digits` does.
+fn shortest_len(score: f64) -> u64 {
+    let (digits, exponent) = digits(&format!("{:e}", score.abs()));
+    let sign = usize::from(score.is_sign_negative());
+    // `k` of fpconv: the exponent of the last digit.
+    let k = exponent - (digits as i32 - 1);
+    let body = if k >= 0 && exponent < digits as i32 + 7 {
+        digits + k as usize
+    } else if k < 0 && (k > -7 || exponent.abs() < 4) {
+        if exponent >= 0 { digits + 1 } else { digits + 2 + (-exponent - 1) as usize }
+    } else {
+        digits + usize::from(digits > 1) + 2 + exponent_digits(exponent)
+    };
+    (sign + body) as u64
+}
+
+fn exponent_digits(exponent: i32) -> usize {
+    exponent.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_those_of_the_servers_texts() {
+        assert_eq!(packed_form(3.0, true), (1, Some(3)));
+        assert_eq!(packed_form(-12.0, false), (3, Some(-12)));
+        assert_eq!(packed_form(1.5, false).0, "1.5".len() as u64);
+        assert_eq!(packed_form(1.5, true).0, "1.5".len() as u64);
+        assert_eq!(packed_form(0.1, false).0, "0.10000000000000001".len() as u64);
+        assert_eq!(packed_form(0.1, true).0, "0.1".len() as u64);
+        assert_eq!(packed_form(1e300, false).0, "1.0000000000000001e+300".len() as u64);
+        assert_eq!(packed_form(1e300, true).0, "1e+300".len() as u64);
+        assert_eq!(packed_form(f64::NEG_INFINITY, true), (4, None));
+    }
+}

@@ -1,0 +1,3 @@
+//! What people and programs get to see. Everything here is given its figures; nothing is worked out.
+
+pub mod columns;

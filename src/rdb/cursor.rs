@@ -1,0 +1,500 @@
+//! Bounded reading: bytes, lengths and strings, from a slice or from a stream.
+
+use std::io::{self, Read};
+
+use super::fault::{Fault, FaultKind, Parse};
+use super::string::RdbStr;
+
+/// A place in an RDB stream from which to read on.
+///
+/// [`SliceCursor`] reads a mapped file, [`StreamCursor`] a pipe; the decoding is the same code for both. What a method
+/// returns is only borrowed until the next call, since a stream moves its window.
+pub trait Cursor {
+    /// Absolute offset of the next byte in the RDB stream, from 0.
+    fn offset(&self) -> u64;
+
+    /// The next `n` bytes.
+    ///
+    /// # Errors
+    /// `Truncated` if there are fewer.
+    fn take(&mut self, n: usize) -> Parse<&[u8]>;
+
+    /// Passes over `n` bytes.
+    ///
+    /// # Errors
+    /// `Truncated` if there are fewer.
+    fn skip(&mut self, n: u64) -> Parse<()>;
+
+    /// The next `n` bytes where only their number may matter: a stream does not keep long ones.
+    ///
+    /// # Errors
+    /// `Truncated` if there are fewer.
+    fn raw_string(&mut self, n: u64) -> Parse<RdbStr<'_>>;
+
+    /// The next byte.
+    ///
+    /// # Errors
+    /// `Truncated` at the end of the data.
+    #[inline]
+    fn byte(&mut self) -> Parse<u8> {
+        Ok(self.take(1)?[0])
+    }
+
+    /// `N` bytes by value.
+    ///
+    /// # Errors
+    /// `Truncated` if there are fewer.
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Parse<[u8; N]> {
+        let at = self.offset();
+        self.take(N)?.first_chunk().copied().ok_or(Fault { at, kind: FaultKind::Truncated { needed: N as u64 } })
+    }
+
+    /// A millisecond time: 8 bytes, little endian.
+    ///
+    /// # Errors
+    /// `Truncated` if there are fewer.
+    #[inline]
+    fn millis(&mut self) -> Parse<i64> {
+        self.array().map(i64::from_le_bytes)
+    }
+
+    /// A binary double: 8 bytes, little endian.
+    ///
+    /// # Errors
+    /// `Truncated` if there are fewer.
+    #[inline]
+    fn double(&mut self) -> Parse<f64> {
+        self.array().map(f64::from_le_bytes)
+    }
+
+    /// A length where only a length may stand.
+    ///
+    /// # Errors
+    /// `BadLength` for a string encoding or an unknown form, `Truncated`.
+    #[inline]
+    fn length(&mut self) -> Parse<u64> {
+        let at = self.offset();
+        match self.length_or_encoding()? {
+            Length::Plain(n) => Ok(n),
+            Length::Encoding(e) => Err(Fault { at, kind: FaultKind::BadLength { byte: 0xc0 | e } }),
+        }
+    }
+
+    /// A number of elements, each of which takes at least one byte of the rest.
+    ///
+    /// # Errors
+    /// As [`Cursor::length`]; `BadCount` for the number that means "unknown" elsewhere.
+    #[inline]
+    fn count(&mut self) -> Parse<u64> {
+        let at = self.offset();
+        match self.length()? {
+            u64::MAX => Err(Fault { at, kind: FaultKind::BadCount { claimed: u64::MAX } }),
+            n => Ok(n),
+        }
+    }
+
+    /// The head of a string: a length, or one of the special encodings.
+    ///
+    /// # Errors
+    /// `BadLength` for an unknown form, `Truncated`.
+    #[inline]
+    fn length_or_encoding(&mut self) -> Parse<Length> {
+        let at = self.offset();
+        let first = self.byte()?;
+        match first >> 6 {
+            0 => Ok(Length::Plain(u64::from(first))),
+            1 => Ok(Length::Plain(u64::from(first & 0x3f) << 8 | u64::from(self.byte()?))),
+            3 => Ok(Length::Encoding(first & 0x3f)),
+            _ => match first {
+                0x80 => Ok(Length::Plain(u64::from(u32::from_be_bytes(self.array()?)))),
+                0x81 => Ok(Length::Plain(u64::from_be_bytes(self.array()?))),
+                byte => Err(Fault { at, kind: FaultKind::BadLength { byte } }),
+            },
+        }
+    }
+
+    /// A string in any stored form; a stream passes over the bytes of a long one.
+    ///
+    /// # Errors
+    /// `BadLength`, `BadStringEncoding`, `Truncated`.
+    #[inline]
+    fn string(&mut self) -> Parse<RdbStr<'_>> {
+        let at = self.offset();
+        match self.length_or_encoding()? {
+            Length::Plain(n) => self.raw_string(n),
+            Length::Encoding(e) => encoded_string(self, at, e, false),
+        }
+    }
+
+    /// A string whose bytes are wanted: a packed blob, a name.
+    ///
+    /// # Errors
+    /// As [`Cursor::string`].
+    #[inline]
+    fn blob(&mut self) -> Parse<RdbStr<'_>> {
+        let at = self.offset();
+        match self.length_or_encoding()? {
+            Length::Plain(n) => Ok(RdbStr::Raw(self.take_claimed(n)?)),
+            Length::Encoding(e) => encoded_string(self, at, e, true),
+        }
+    }
+
+    /// The next `n` bytes, where `n` is a claim of any size.
+    ///
+    /// # Errors
+    /// `Truncated` if there are fewer.
+    #[inline]
+    fn take_claimed(&mut self, n: u64) -> Parse<&[u8]> {
+        let at = self.offset();
+        match usize::try_from(n) {
+            Ok(n) => self.take(n),
+            Err(_) => Err(Fault { at, kind: FaultKind::Truncated { needed: n } }),
+        }
+    }
+
+    /// Passes over a string in any form.
+    ///
+    /// # Errors
+    /// As [`Cursor::string`].
+    #[inline]
+    fn skip_string(&mut self) -> Parse<()> {
+        let at = self.offset();
+        match self.length_or_encoding()? {
+            Length::Plain(n) => self.skip(n),
+            Length::Encoding(e @ 0..=2) => self.skip(1 << e),
+            Length::Encoding(3) => {
+                let packed = self.length()?;
+                self.length()?;
+                self.skip(packed)
+            }
+            Length::Encoding(e) => Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | e } }),
+        }
+    }
+}
+
+/// What the first bytes of a string say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// A number of bytes or elements.
+    Plain(u64),
+    /// A string encoding: the low six bits of `11eeeeee`.
+    Encoding(u8),
+}
+
+/// The integer and LZF forms, after their first byte at `at`.
+fn encoded_string<C: Cursor + ?Sized>(cursor: &mut C, at: u64, encoding: u8, whole: bool) -> Parse<RdbStr<'_>> {
+    match encoding {
+        0 => cursor.array().map(|b| RdbStr::Int(i64::from(i8::from_le_bytes(b)))),
+        1 => cursor.array().map(|b| RdbStr::Int(i64::from(i16::from_le_bytes(b)))),
+        2 => cursor.array().map(|b| RdbStr::Int(i64::from(i32::from_le_bytes(b)))),
+        3 => {
+            let clen = cursor.length()?;
+            let len = cursor.length()?;
+            let at = cursor.offset();
+            let packed = if whole { RdbStr::Raw(cursor.take_claimed(clen)?) } else { cursor.raw_string(clen)? };
+            Ok(match packed {
+                RdbStr::Raw(packed) => RdbStr::Lzf { packed, len, at },
+                _ => RdbStr::Unread { len },
+            })
+        }
+        e => Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | e } }),
+    }
+}
+
+/// Reads from memory; what it returns is never copied.
+#[derive(Clone, Debug)]
+pub struct SliceCursor<'a> {
+    data: &'a [u8],
+    pos: usize,
+    base: u64,
+}
+
+impl<'a> SliceCursor<'a> {
+    /// Reads `data`, whose first byte is at `base` in the RDB stream.
+    pub fn new(data: &'a [u8], base: u64) -> SliceCursor<'a> {
+        SliceCursor { data, pos: 0, base }
+    }
+
+    /// Bytes read so far.
+    pub fn position(&self) -> usize {
+        self.pos
+    }
+
+    /// Goes to the byte `pos` of the slice; past the end means the end.
+    pub fn seek(&mut self, pos: usize) {
+        self.pos = pos.min(self.data.len());
+    }
+
+    /// The slice that is read, from its start.
+    pub fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// As [`Cursor::take`], borrowed for as long as the slice lives.
+    ///
+    /// # Errors
+    /// `Truncated` if there are fewer.
+    #[inline]
+    pub fn take_ref(&mut self, n: usize) -> Parse<&'a [u8]> {
+        let rest = &self.data[self.pos..];
+        if n > rest.len() {
+            return Err(self.truncated(n as u64));
+        }
+        self.pos += n;
+        Ok(&rest[..n])
+    }
+
+    /// As [`Cursor::blob`], borrowed for as long as the slice lives.
+    ///
+    /// # Errors
+    /// As [`Cursor::string`].
+    #[inline]
+    pub fn string_ref(&mut self) -> Parse<RdbStr<'a>> {
+        let at = self.offset();
+        match self.length_or_encoding()? {
+            Length::Plain(n) => {
+                let n = usize::try_from(n).map_err(|_| self.truncated(n))?;
+                Ok(RdbStr::Raw(self.take_ref(n)?))
+            }
+            Length::Encoding(3) => {
+                let clen = self.length()?;
+                let len = self.length()?;
+                let at = self.offset();
+                let clen = usize::try_from(clen).map_err(|_| self.truncated(clen))?;
+                Ok(RdbStr::Lzf { packed: self.take_ref(clen)?, len, at })
+            }
+            Length::Encoding(e) => match encoded_string(self, at, e, true)? {
+                RdbStr::Int(n) => Ok(RdbStr::Int(n)),
+                _ => Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | e } }),
+            },
+        }
+    }
+
+    #[cold]
+    fn truncated(&self, n: u64) -> Fault {
+        let rest = (self.data.len() - self.pos) as u64;
+        Fault {
+            at: self.base + self.data.len() as u64,
+            kind: FaultKind::Truncated { needed: n.saturating_sub(rest) },
+        }
+    }
+}
+
+impl Cursor for SliceCursor<'_> {
+    #[inline]
+    fn offset(&self) -> u64 {
+        self.base + self.pos as u64
+    }
+
+    #[inline]
+    fn take(&mut self, n: usize) -> Parse<&[u8]> {
+        self.take_ref(n)
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Parse<u8> {
+        match self.data.get(self.pos) {
+            Some(&byte) => {
+                self.pos += 1;
+                Ok(byte)
+            }
+            None => Err(self.truncated(1)),
+        }
+    }
+
+    #[inline]
+    fn skip(&mut self, n: u64) -> Parse<()> {
+        if n > (self.data.len() - self.pos) as u64 {
+            return Err(self.truncated(n));
+        }
+        self.pos += n as usize;
+        Ok(())
+    }
+
+    #[inline]
+    fn raw_string(&mut self, n: u64) -> Parse<RdbStr<'_>> {
+        Ok(RdbStr::Raw(self.take_claimed(n)?))
+    }
+}
+
+/// Strings longer than this are passed over by a stream unless their bytes are wanted.
+const KEEP_BYTES: u64 = 64 << 10;
+/// How much a stream reads at a time.
+const READ_BYTES: usize = 256 << 10;
+
+/// Reads from a pipe through a window that grows only as data arrives.
+///
+/// An I/O error ends the data; [`StreamCursor::io_error`] has it.
+pub struct StreamCursor<'r> {
+    input: &'r mut dyn Read,
+    checksum: &'r mut dyn FnMut(&[u8]),
+    window: Vec<u8>,
+    pos: usize,
+    base: u64,
+    error: Option<io::Error>,
+}
+
+impl std::fmt::Debug for StreamCursor<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamCursor").field("offset", &self.offset()).finish_non_exhaustive()
+    }
+}
+
+impl<'r> StreamCursor<'r> {
+    /// Reads on from `input` after the bytes in `window`, the first of which is at `base` in the RDB stream.
+    ///
+    /// Every byte is given to `checksum` once it has been read past.
+    pub fn new(
+        window: Vec<u8>,
+        base: u64,
+        input: &'r mut dyn Read,
+        checksum: &'r mut dyn FnMut(&[u8]),
+    ) -> StreamCursor<'r> {
+        StreamCursor { input, checksum, window, pos: 0, base, error: None }
+    }
+
+    /// Ends the reading: the bytes that were read from the input but not consumed, and the error that ended it early.
+    pub fn finish(mut self) -> (Vec<u8>, Option<io::Error>) {
+        self.forget_consumed();
+        (self.window, self.error)
+    }
+
+    fn forget_consumed(&mut self) {
+        (self.checksum)(&self.window[..self.pos]);
+        self.window.drain(..self.pos);
+        self.base += self.pos as u64;
+        self.pos = 0;
+    }
+
+    /// Makes `n` bytes available, or as many as there are.
+    fn fill(&mut self, n: usize) -> usize {
+        if self.window.len() - self.pos < n {
+            self.forget_consumed();
+        }
+        while self.window.len() - self.pos < n && self.error.is_none() {
+            let have = self.window.len();
+            self.window.resize(have + READ_BYTES, 0);
+            let got = self.input.read(&mut self.window[have..]);
+            self.window.truncate(have + *got.as_ref().unwrap_or(&0));
+            match got {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => self.error = Some(e),
+            }
+        }
+        self.window.len() - self.pos
+    }
+
+    #[cold]
+    fn truncated(&self, needed: u64) -> Fault {
+        Fault { at: self.base + self.window.len() as u64, kind: FaultKind::Truncated { needed } }
+    }
+}
+
+impl Cursor for StreamCursor<'_> {
+    fn offset(&self) -> u64 {
+        self.base + self.pos as u64
+    }
+
+    fn take(&mut self, n: usize) -> Parse<&[u8]> {
+        let have = self.fill(n);
+        if have < n {
+            return Err(self.truncated((n - have) as u64));
+        }
+        self.pos += n;
+        Ok(&self.window[self.pos - n..self.pos])
+    }
+
+    fn skip(&mut self, mut n: u64) -> Parse<()> {
+        loop {
+            let have = (self.window.len() - self.pos) as u64;
+            if n <= have {
+                self.pos += n as usize;
+                return Ok(());
+            }
+            self.pos = self.window.len();
+            n -= have;
+            if self.fill(1) == 0 {
+                return Err(self.truncated(n));
+            }
+        }
+    }
+
+    fn raw_string(&mut self, n: u64) -> Parse<RdbStr<'_>> {
+        if n > KEEP_BYTES {
+            self.skip(n)?;
+            return Ok(RdbStr::Unread { len: n });
+        }
+        Ok(RdbStr::Raw(self.take(n as usize)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn length(bytes: &[u8]) -> Parse<u64> {
+        SliceCursor::new(bytes, 0).length()
+    }
+
+    #[test]
+    fn reads_lengths_of_every_form() {
+        assert_eq!(length(&[0x3f]), Ok(63));
+        assert_eq!(length(&[0x40, 0x40]), Ok(64));
+        assert_eq!(length(&[0x7f, 0xff]), Ok(16383));
+        assert_eq!(length(&[0x80, 0, 0, 0x40, 0]), Ok(16384));
+        assert_eq!(length(&[0x81, 0, 0, 0, 1, 0, 0, 0, 0]), Ok(1 << 32));
+        assert_eq!(length(&[0x40, 0x05]), Ok(5), "a longer form than needed is accepted");
+    }
+
+    #[test]
+    fn refuses_what_is_no_length() {
+        assert_eq!(length(&[0x82]).unwrap_err().kind, FaultKind::BadLength { byte: 0x82 });
+        assert_eq!(length(&[0xc2, 0, 0, 0, 0]).unwrap_err().kind, FaultKind::BadLength { byte: 0xc2 });
+        assert_eq!(length(&[0x80, 0]).unwrap_err(), Fault { at: 2, kind: FaultKind::Truncated { needed: 3 } });
+    }
+
+    #[test]
+    fn reads_strings_of_every_form() {
+        let string = |bytes: &'static [u8]| SliceCursor::new(bytes, 0).string_ref();
+        assert_eq!(string(b"\x03abc"), Ok(RdbStr::Raw(b"abc")));
+        assert_eq!(string(b"\xc0\xf6"), Ok(RdbStr::Int(-10)));
+        assert_eq!(string(b"\xc1\x39\x30"), Ok(RdbStr::Int(12345)));
+        assert_eq!(string(b"\xc2\x00\xca\x9a\x3b"), Ok(RdbStr::Int(1_000_000_000)));
+        assert_eq!(string(b"\xc3\x02\x15\x01a"), Ok(RdbStr::Lzf { packed: b"\x01a", len: 21, at: 3 }));
+        assert_eq!(string(b"\xc4").unwrap_err().kind, FaultKind::BadStringEncoding { byte: 0xc4 });
+        assert_eq!(string(b"\x81\xff\xff\xff\xff\xff\xff\xff\xff").unwrap_err().at, 9);
+    }
+
+    /// Gives its bytes one at a time, as a slow pipe would.
+    struct Drip<'a>(&'a [u8]);
+    impl Read for Drip<'_> {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let n = self.0.len().min(buf.len()).min(1);
+            buf[..n].copy_from_slice(&self.0[..n]);
+            self.0 = &self.0[n..];
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn a_stream_reads_what_a_slice_reads() {
+        let mut data = vec![0x80];
+        data.extend((KEEP_BYTES as u32 + 1).to_be_bytes());
+        data.extend(vec![b'x'; KEEP_BYTES as usize + 1]);
+        data.extend(b"\x02ab\xc0\x05\x40");
+        let mut input = Drip(&data);
+        let mut seen = Vec::new();
+        let mut checksum = |bytes: &[u8]| seen.extend_from_slice(bytes);
+        let mut stream = StreamCursor::new(Vec::new(), 0, &mut input, &mut checksum);
+        assert_eq!(stream.string(), Ok(RdbStr::Unread { len: KEEP_BYTES + 1 }));
+        assert_eq!(stream.blob(), Ok(RdbStr::Raw(b"ab")));
+        assert_eq!(stream.string(), Ok(RdbStr::Int(5)));
+        let end = Fault { at: data.len() as u64, kind: FaultKind::Truncated { needed: 1 } };
+        assert_eq!(stream.length(), Err(end));
+        stream.finish();
+        assert_eq!(seen, data, "every consumed byte reaches the checksum once");
+    }
+}

@@ -1,0 +1,113 @@
+//! LZF decompression into a buffer of the caller's.
+//!
+//! The `lzf` crate allocates its output at every call; a dump holds millions of small compressed blobs, and here one
+//! buffer serves them all. The crate is the oracle in the tests.
+
+use super::fault::FaultKind;
+
+/// Most output bytes per input byte that LZF can reach (264 bytes from a 3-byte copy).
+pub const MAX_EXPANSION: u64 = 88;
+
+/// Refuses a claim of an unpacked length that no input of `packed` bytes can reach.
+pub fn check_claim(packed: u64, unpacked: u64) -> Result<(), FaultKind> {
+    if packed == 0 || unpacked == 0 || unpacked > packed.saturating_mul(MAX_EXPANSION) {
+        return Err(FaultKind::LzfClaim { packed, unpacked });
+    }
+    Ok(())
+}
+
+/// Unpacks `input` so that it fills `output` exactly.
+///
+/// # Errors
+/// Gives the offset inside `input` of the first instruction that cannot be followed.
+pub fn inflate(input: &[u8], output: &mut [u8]) -> Result<(), usize> {
+    let mut from = 0;
+    let mut to = 0;
+    while let Some(&control) = input.get(from) {
+        let at = from;
+        from += 1;
+        if control < 0x20 {
+            let len = usize::from(control) + 1;
+            let (Some(run), Some(place)) = (input.get(from..from + len), output.get_mut(to..to + len)) else {
+                return Err(at);
+            };
+            place.copy_from_slice(run);
+            from += len;
+            to += len;
+            continue;
+        }
+        let mut len = usize::from(control >> 5) + 2;
+        if len == 9 {
+            // The length byte comes before the low byte of the distance.
+            len += usize::from(*input.get(from).ok_or(at)?);
+            from += 1;
+        }
+        let low = *input.get(from).ok_or(at)?;
+        from += 1;
+        let distance = (usize::from(control & 0x1f) << 8 | usize::from(low)) + 1;
+        if distance > to || len > output.len() - to {
+            return Err(at);
+        }
+        copy_within(output, to - distance, to, len);
+        to += len;
+    }
+    if to == output.len() { Ok(()) } else { Err(input.len()) }
+}
+
+/// Copies `len` bytes forward inside `bytes`; the ranges may overlap, then the pattern repeats.
+#[inline]
+fn copy_within(bytes: &mut [u8], from: usize, to: usize, len: usize) {
+    let mut done = 0;
+    while done < len {
+        // What lies between the two places repeats, so each round can copy all of it, twice as much as the last.
+        let step = (to + done - from).min(len - done);
+        bytes.copy_within(from..from + step, to + done);
+        done += step;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unpack(input: &[u8], len: usize) -> Result<Vec<u8>, usize> {
+        let mut output = vec![0; len];
+        inflate(input, &mut output).map(|()| output)
+    }
+
+    #[test]
+    fn follows_each_instruction() {
+        assert_eq!(unpack(&[0x02, b'a', b'b', b'c'], 3).unwrap(), b"abc"); // literal run of 3
+        assert_eq!(unpack(&[0x00, b'a', 0x20, 0x00], 4).unwrap(), b"aaaa"); // copy 3 from 1 back
+        assert_eq!(unpack(&[0x01, b'a', b'b', 0x60, 0x01], 7).unwrap(), b"abababa"); // copy 5 from 2 back
+        assert_eq!(unpack(&[0x01, b'a', b'a', 0xe0, 0x0a, 0x00], 21).unwrap(), [b'a'; 21]); // long copy
+    }
+
+    #[test]
+    fn refuses_what_does_not_fit() {
+        assert_eq!(unpack(&[0x02, b'a'], 3), Err(0)); // literal run past the input
+        assert_eq!(unpack(&[0x00, b'a', 0x20], 4), Err(2)); // distance byte missing
+        assert_eq!(unpack(&[0x00, b'a', 0xe0, 0x00], 12), Err(2)); // ditto in a long copy
+        assert_eq!(unpack(&[0x00, b'a', 0x20, 0x01], 4), Err(2)); // before the start
+        assert_eq!(unpack(&[0x00, b'a', 0x20, 0x00], 3), Err(2)); // more than claimed
+        assert_eq!(unpack(&[0x00, b'a'], 2), Err(2)); // less than claimed
+    }
+
+    #[test]
+    fn agrees_with_the_lzf_crate() {
+        let mut seed = 7u32;
+        for round in 0..400usize {
+            let alphabet = 1 + round as u32 % 7;
+            let data: Vec<u8> = (0..20 + round * 13)
+                .map(|_| {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    b'a' + ((seed >> 24) % alphabet) as u8
+                })
+                .collect();
+            if let Ok(packed) = lzf::compress(&data) {
+                assert_eq!(unpack(&packed, data.len()).unwrap(), data);
+                assert_eq!(lzf::decompress(&packed, data.len()).unwrap(), data);
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Framing of an RDB file: magic, opcodes, keys, where each value ends, checksum.
+//!
+//! Everything here works on `&[u8]` (or on a [`Cursor`] over a stream), allocates nothing on a file's word
+//! and knows neither files nor servers' memory. What lies inside a value is [`crate::value`]'s business.
+//!
+//! | file | what it reads |
+//! |---|---|
+//! | [`constants`] | opcodes and type bytes, per dialect |
+//! | [`header`] | the nine bytes at the start |
+//! | [`cursor`] | bounded reading, lengths, strings |
+//! | [`string`] | the four stored forms of a string |
+//! | [`lzf`] | decompression into a buffer used again |
+//! | [`skip`] | where a value ends, without decoding it |
+//! | [`reader`] | the sequence of items in a file |
+//! | [`fault`] | what can be wrong, and where |
+
+pub mod constants;
+pub mod cursor;
+pub mod fault;
+pub mod header;
+pub mod lzf;
+pub mod reader;
+pub mod skip;
+pub mod string;
+
+pub use constants::{Dialect, Opcode, TypeByte};
+pub use cursor::{Cursor, SliceCursor, StreamCursor};
+pub use fault::{Fault, FaultKind};
+pub use header::Header;
+pub use reader::{Item, KeyHead, Reader};
+pub use string::RdbStr;

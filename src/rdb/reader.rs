@@ -1,0 +1,334 @@
+//! The sequence of items in a dump.
+
+use super::constants::{Dialect, Opcode, TypeByte};
+use super::cursor::{Cursor, SliceCursor};
+use super::fault::{Fault, FaultKind, Parse};
+use super::header::{HEADER_LEN, Header};
+use super::skip::{skip_module_items, skip_value};
+use super::string::RdbStr;
+use crate::value::{self, Scratch, Visit};
+
+/// One thing that a dump says, in the order of the file.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Item<'a> {
+    /// A fact about the file or its writer, as name and text.
+    Aux {
+        /// Name, `redis-ver` for example.
+        name: RdbStr<'a>,
+        /// Value; integers may be stored as such.
+        value: RdbStr<'a>,
+    },
+    /// The keys that follow are of this database.
+    SelectDb(u64),
+    /// How many keys the database had; a hint, not to be trusted.
+    ResizeDb {
+        /// Keys.
+        keys: u64,
+        /// Keys with an expiry.
+        expires: u64,
+    },
+    /// How many keys the slot had whose keys follow; a hint (Redis 7.4 and later in cluster mode).
+    SlotInfo {
+        /// Hash slot.
+        slot: u64,
+        /// Keys.
+        keys: u64,
+        /// Keys with an expiry.
+        expires: u64,
+    },
+    /// Slots were being imported while this was saved (Valkey 9).
+    SlotImport {
+        /// Name of the import job, 40 bytes.
+        job: &'a [u8],
+    },
+    /// The source of a function library.
+    Function {
+        /// Code of the library.
+        code: RdbStr<'a>,
+    },
+    /// Data that a module keeps outside its keys.
+    ModuleAux {
+        /// Module type and version of its encoding.
+        module: u64,
+    },
+    /// A key; its value comes next in the file.
+    Key(KeyHead<'a>),
+    /// The end of the data.
+    End {
+        /// The checksum that follows, if the version has one; 0 means that the writer did not compute it.
+        stored_checksum: Option<u64>,
+    },
+}
+
+/// What stands before a key's value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyHead<'a> {
+    /// Number of the database.
+    pub db: u64,
+    /// Name of the key.
+    pub key: RdbStr<'a>,
+    /// How the value is stored.
+    pub kind: TypeByte,
+    /// When the key expires, in milliseconds since 1970; may lie in the past.
+    pub expire_at_ms: Option<i64>,
+    /// Seconds since the last access, where the server ran an LRU policy.
+    pub idle_seconds: Option<u64>,
+    /// Access counter (logarithmic, 0 to 255), where the server ran an LFU policy.
+    pub freq: Option<u8>,
+    /// Number of module metadata classes attached to the key (Redis 8.6).
+    pub metadata_classes: u64,
+    /// Offset in the RDB stream of the first byte of the record.
+    pub record_at: u64,
+    /// Offset in the RDB stream of the first byte of the value.
+    pub value_at: u64,
+}
+
+/// Reads the items of a dump, or of a part of one, from memory. Nothing is copied.
+///
+/// After [`Item::Key`], read the value with [`Reader::value`] or leave it: the next call passes over it.
+///
+/// ```
+/// use rdbscope::rdb::{Item, Reader, RdbStr};
+/// use rdbscope::value::{Scratch, Visit};
+///
+/// /// Counts the elements of lists and sets, wherever they are packed.
+/// #[derive(Default)]
+/// struct Elements(u64);
+/// impl Visit for Elements {
+///     fn element(&mut self, _: RdbStr<'_>) {
+///         self.0 += 1;
+///     }
+/// }
+///
+/// // A dump of an empty key's worth: SELECTDB 0, the set {"a", "b"}, the string v="1", EOF, no checksum (RDB 3).
+/// let dump = b"REDIS0003\xfe\x00\x02\x01s\x02\x01a\x01b\x00\x01v\xc0\x01\xff";
+/// let mut reader = Reader::new(dump)?;
+/// let mut scratch = Scratch::default();
+/// let mut keys = Vec::new();
+/// loop {
+///     match reader.next_item()? {
+///         Item::Key(head) if head.key == RdbStr::Raw(b"s") => {
+///             let mut elements = Elements::default();
+///             reader.value(&head, &mut scratch, &mut elements)?;
+///             keys.push((head.key, elements.0));
+///         }
+///         Item::Key(head) => keys.push((head.key, 0)), // the value is passed over
+///         Item::End { .. } => break,
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(keys, [(RdbStr::Raw(b"s"), 2), (RdbStr::Raw(b"v"), 0)]);
+/// # Ok::<(), rdbscope::rdb::Fault>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
+    cursor: SliceCursor<'a>,
+    header: Header,
+    db: u64,
+    pending: Option<TypeByte>,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads a dump from its first byte.
+    ///
+    /// # Errors
+    /// If `data` does not begin as a dump of a known version does.
+    pub fn new(data: &'a [u8]) -> Result<Reader<'a>, Fault> {
+        let header = Header::parse(data)?;
+        let mut cursor = SliceCursor::new(data, 0);
+        cursor.seek(HEADER_LEN);
+        Ok(Reader { cursor, header, db: 0, pending: None })
+    }
+
+    /// Reads a part of a dump that begins with the first byte of an item.
+    ///
+    /// `base` is the offset of `data` in the RDB stream, `db` the database selected there.
+    pub fn resume(data: &'a [u8], base: u64, header: Header, db: u64) -> Reader<'a> {
+        Reader { cursor: SliceCursor::new(data, base), header, db, pending: None }
+    }
+
+    /// Magic and version of the dump.
+    pub fn header(&self) -> Header {
+        self.header
+    }
+
+    /// Offset in the RDB stream of the next byte to be read.
+    pub fn offset(&self) -> u64 {
+        self.cursor.offset()
+    }
+
+    /// Bytes read of the slice, pending values not counted.
+    pub fn position(&self) -> usize {
+        self.cursor.position()
+    }
+
+    /// Database of the keys that follow.
+    pub fn db(&self) -> u64 {
+        self.db
+    }
+
+    /// Whether the slice holds no further byte.
+    pub fn is_at_end(&self) -> bool {
+        self.pending.is_none() && self.cursor.position() >= self.cursor.data().len()
+    }
+
+    /// Goes back to `position`, the start of an item or of the value of the key just read.
+    pub fn seek(&mut self, position: usize) {
+        self.cursor.seek(position);
+    }
+
+    /// The next item; passes over the value of a key that was not read.
+    ///
+    /// # Errors
+    /// If the bytes are no item, or end before one does. Reading cannot go on then.
+    #[inline]
+    pub fn next_item(&mut self) -> Result<Item<'a>, Fault> {
+        self.finish_value()?;
+        let record_at = self.cursor.offset();
+        let mut head = KeyHead {
+            db: self.db,
+            key: RdbStr::Int(0),
+            kind: TypeByte::STRING,
+            expire_at_ms: None,
+            idle_seconds: None,
+            freq: None,
+            metadata_classes: 0,
+            record_at,
+            value_at: 0,
+        };
+        loop {
+            let at = self.cursor.offset();
+            let byte = self.cursor.byte()?;
+            if byte <= TypeByte::STREAM_LISTPACKS_4.0 {
+                head.kind = TypeByte(byte);
+                if !head.kind.is_known(self.header.dialect) {
+                    return Err(Fault { at, kind: FaultKind::UnknownType { byte } });
+                }
+                head.key = self.cursor.string_ref()?;
+                head.value_at = self.cursor.offset();
+                self.pending = Some(head.kind);
+                return Ok(Item::Key(head));
+            }
+            match Opcode(byte) {
+                Opcode::EXPIRETIME_MS => head.expire_at_ms = Some(self.cursor.millis()?),
+                Opcode::EXPIRETIME => {
+                    let seconds = i32::from_le_bytes(self.cursor.array()?);
+                    head.expire_at_ms = Some(i64::from(seconds) * 1000);
+                }
+                Opcode::FREQ => head.freq = Some(self.cursor.byte()?),
+                Opcode::IDLE => head.idle_seconds = Some(self.cursor.length()?),
+                Opcode::ENTERPRISE_RAM_LRU | Opcode::ENTERPRISE_SLOT_NUM => {
+                    self.cursor.length()?;
+                }
+                Opcode::KEY_META_OR_SLOT_IMPORT if self.header.dialect == Dialect::Redis => {
+                    head.metadata_classes = self.key_meta(at)?;
+                }
+                opcode => return self.other_item(opcode, at),
+            }
+        }
+    }
+
+    /// Reads the value of `head`, the key that [`Reader::next_item`] gave last, telling `visit` what is in it.
+    ///
+    /// # Errors
+    /// If the value is not what its type says. Where only its content is at fault, reading goes on behind it with the
+    /// next item; where its end cannot be found, the next item gives the error again.
+    #[inline]
+    pub fn value<V: Visit>(&mut self, head: &KeyHead<'_>, scratch: &mut Scratch, visit: &mut V) -> Result<(), Fault> {
+        let start = self.cursor.position();
+        match value::decode(&mut self.cursor, head.kind, self.header.dialect, scratch, visit) {
+            Ok(content) => {
+                self.pending = None;
+                content.map_or(Ok(()), Err)
+            }
+            Err(fault) => {
+                self.cursor.seek(start);
+                Err(fault)
+            }
+        }
+    }
+
+    /// Passes over the value of the key just read, if it was not read.
+    ///
+    /// # Errors
+    /// If the end of the value cannot be found.
+    #[inline]
+    pub fn finish_value(&mut self) -> Result<(), Fault> {
+        if let Some(kind) = self.pending {
+            skip_value(&mut self.cursor, kind, self.header.dialect)?;
+            self.pending = None;
+        }
+        Ok(())
+    }
+
+    fn other_item(&mut self, opcode: Opcode, at: u64) -> Parse<Item<'a>> {
+        let cursor = &mut self.cursor;
+        Ok(match opcode {
+            Opcode::AUX => Item::Aux { name: cursor.string_ref()?, value: cursor.string_ref()? },
+            Opcode::SELECTDB => {
+                self.db = cursor.length()?;
+                Item::SelectDb(self.db)
+            }
+            Opcode::RESIZEDB => Item::ResizeDb { keys: cursor.length()?, expires: cursor.length()? },
+            Opcode::SLOT_INFO => {
+                Item::SlotInfo { slot: cursor.length()?, keys: cursor.length()?, expires: cursor.length()? }
+            }
+            Opcode::KEY_META_OR_SLOT_IMPORT => self.slot_import()?,
+            Opcode::FUNCTION2 => Item::Function { code: cursor.string_ref()? },
+            Opcode::FUNCTION_PRE_GA => {
+                cursor.skip_string()?;
+                cursor.skip_string()?;
+                if cursor.length()? != 0 {
+                    cursor.skip_string()?;
+                }
+                Item::Function { code: cursor.string_ref()? }
+            }
+            Opcode::MODULE_AUX => {
+                let module = cursor.length()?;
+                let at = cursor.offset();
+                let found = cursor.length()?;
+                if found != 2 {
+                    return Err(Fault { at, kind: FaultKind::BadModuleAux { found } });
+                }
+                cursor.length()?;
+                skip_module_items(cursor)?;
+                Item::ModuleAux { module }
+            }
+            Opcode::EOF => {
+                let stored_checksum =
+                    if self.header.has_checksum() { Some(u64::from_le_bytes(cursor.array()?)) } else { None };
+                Item::End { stored_checksum }
+            }
+            Opcode(byte) => return Err(Fault { at, kind: FaultKind::UnknownType { byte } }),
+        })
+    }
+
+    fn key_meta(&mut self, at: u64) -> Parse<u64> {
+        let classes = self.cursor.length()?;
+        if classes > 7 {
+            return Err(Fault { at, kind: FaultKind::BadKeyMeta { classes } });
+        }
+        for _ in 0..classes {
+            self.cursor.skip(4)?;
+            skip_module_items(&mut self.cursor)?;
+        }
+        Ok(classes)
+    }
+
+    fn slot_import(&mut self) -> Parse<Item<'a>> {
+        let at = self.cursor.offset();
+        let job = match self.cursor.string_ref()? {
+            RdbStr::Raw(job) if job.len() == 40 => job,
+            other => return Err(Fault { at, kind: FaultKind::BadImportName { length: other.len() } }),
+        };
+        for _ in 0..self.cursor.count()? {
+            let at = self.cursor.offset();
+            let (start, end) = (self.cursor.length()?, self.cursor.length()?);
+            if start > end || end >= u64::from(crate::cluster::slot::SLOTS) {
+                return Err(Fault { at, kind: FaultKind::BadSlot { found: end.max(start) } });
+            }
+        }
+        Ok(Item::SlotImport { job })
+    }
+}

@@ -1,0 +1,730 @@
+//! Puts the dumps of a run together into one [`Summary`]: which count, which node each is of, what stands out.
+
+use crate::analyze::Fold;
+use crate::analyze::aggregate::{Aggregate, SlotTotals};
+use crate::analyze::big::{BigThresholds, Severity};
+use crate::analyze::summary::{self, *};
+use crate::cluster::placement::{self, DumpPrint, Placed, SlotPrint};
+use crate::cluster::topology::{Topology, format_ranges, ranges};
+use crate::error::Exit;
+use crate::escape::Escape;
+use crate::input::DumpInput;
+use crate::memory::baseline::empty_server_bytes;
+use crate::memory::{Allocator, ModelOptions, Server, Thresholds};
+use crate::pipeline::{ChecksumState, DumpResult, FileFacts};
+use crate::rdb::Dialect;
+use crate::units;
+use crate::value::ModuleName;
+
+/// What a run was asked for, as far as the summary says it.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Model another server than the one that wrote the dump.
+    pub server: Option<Server>,
+    /// The allocator it is linked with.
+    pub allocator: Allocator,
+    /// Cluster mode, where it is not to be guessed.
+    pub cluster_mode: Option<bool>,
+    /// Settings of the server.
+    pub thresholds: Thresholds,
+    /// Whether a nodes file is given.
+    pub has_nodes: bool,
+    /// The time that expiries are measured from, instead of each dump's own, in milliseconds since 1970.
+    pub now_ms: Option<i64>,
+    /// Servers to compare with.
+    pub compare: Vec<Server>,
+    /// Other settings to compare with, as (name and value, all settings).
+    pub compare_settings: Vec<(String, Thresholds)>,
+    /// When a key is big.
+    pub big: BigThresholds,
+    /// Keys in each list.
+    pub top: usize,
+}
+
+impl RunOptions {
+    /// The model of the server that wrote a dump, or of the one asked for, and those to compare it with.
+    pub fn models(&self, facts: &FileFacts) -> (ModelOptions, Vec<ModelOptions>) {
+        let own = ModelOptions {
+            server: self.server.unwrap_or_else(|| writer(facts)),
+            allocator: self.allocator,
+            cluster: self.is_cluster(facts),
+            thresholds: self.thresholds.clone(),
+        };
+        let servers = self.compare.iter().map(|server| ModelOptions { server: *server, ..own.clone() });
+        let settings =
+            self.compare_settings.iter().map(|(_, thresholds)| ModelOptions { thresholds: thresholds.clone(), ..own.clone() });
+        let others = servers.chain(settings).collect();
+        (own, others)
+    }
+
+    fn is_cluster(&self, facts: &FileFacts) -> bool {
+        self.cluster_mode.unwrap_or(self.has_nodes || facts.slot_info)
+    }
+
+    /// The time that a dump's expiries are measured from.
+    pub fn now_ms(&self, facts: &FileFacts) -> Option<i64> {
+        self.now_ms.or_else(|| saved_at_seconds(facts)?.checked_mul(1000))
+    }
+
+    fn comparison_names(&self) -> Vec<String> {
+        let servers = self.compare.iter().map(ToString::to_string);
+        servers.chain(self.compare_settings.iter().map(|(name, _)| name.clone())).collect()
+    }
+}
+
+/// The server that wrote a dump, by its word or by the version of its format.
+fn writer(facts: &FileFacts) -> Server {
+    let named = match (facts.aux("valkey-ver"), facts.aux("redis-ver")) {
+        (Some(version), _) => Server::valkey(version),
+        (None, Some(version)) => Server::redis(version),
+        (None, None) => None,
+    };
+    named.or_else(|| facts.header.map(Server::likely_writer)).unwrap_or_else(Server::newest)
+}
+
+fn saved_at_seconds(facts: &FileFacts) -> Option<i64> {
+    facts.aux("ctime")?.parse().ok()
+}
+
+/// A dump of the run, read.
+#[derive(Debug)]
+pub struct ReadDump {
+    /// What was given.
+    pub input: DumpInput,
+    /// What came of it.
+    pub result: DumpResult<Aggregate>,
+}
+
+/// Lists of a summary are cut at these lengths.
+const PATTERNS: usize = 200;
+const HEAVY_SLOTS: usize = 20;
+/// Big keys that get a finding each; the rest is counted in one.
+const BIG_KEY_FINDINGS: usize = 10;
+
+/// Puts the dumps together. Also gives the code that the program is to end with.
+pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&Topology>) -> (Summary, Exit) {
+    let names: Vec<String> = dumps.iter().map(|dump| dump.input.name.clone()).collect();
+    let placed = place_all(&dumps, topology);
+    let exit = dumps.iter().map(|dump| exit_of(&dump.result)).max().unwrap_or(Exit::Done);
+    let mut rows: Vec<DumpRow> = dumps.iter().zip(&placed).map(|(dump, placed)| dump_row(dump, placed, &names, options)).collect();
+
+    let counted: Vec<usize> = (0..dumps.len()).filter(|&i| rows[i].role == DumpRole::Counted).collect();
+    let nodes: Vec<NodeRow> =
+        counted.iter().map(|&i| node_row(&dumps[i].result, &rows[i], placed[i].node, topology)).collect();
+    let slots: Vec<(&str, &[SlotTotals])> =
+        counted.iter().map(|&i| (names[i].as_str(), &*dumps[i].result.fold.slots)).collect();
+    let slots_row = slots_row(&slots, HEAVY_SLOTS);
+    let cluster = cluster_row(&dumps, &counted, &placed, &nodes, topology);
+    let imbalance = imbalance(&nodes);
+
+    let mut sum: Option<Aggregate> = None;
+    for (i, dump) in dumps.into_iter().enumerate() {
+        match &mut sum {
+            _ if !counted.contains(&i) => {}
+            Some(sum) => sum.merge(dump.result.fold),
+            None => sum = Some(dump.result.fold),
+        }
+    }
+    let mut totals = summary::TotalsRow::default();
+    nodes.iter().for_each(|node| add_totals(&mut totals, &node.totals));
+    let sum = sum.unwrap_or_else(|| Aggregate::new(empty_options(options)));
+    let (types, others) = type_rows(&sum);
+    let databases = sum
+        .databases
+        .iter()
+        .map(|(database, (totals, expires))| DatabaseRow { database: *database, totals: totals.into(), keys_with_expiry: *expires })
+        .collect();
+    let expiry = expiry_row(&sum);
+    let bands = freq_bands(&sum);
+    let idle = idle_rows(&sum);
+    let comparisons = comparisons(options, &others);
+    let Aggregate { biggest, longest, hottest, biggest_of_type, patterns, .. } = sum;
+    let freq = bands.map(|bands| FreqRow { bands, hottest: key_rows(hottest.into_sorted(), &names) });
+    let (patterns, patterns_left_out) = pattern_rows(patterns.finish(), PATTERNS);
+    let biggest_of_type = TYPE_NAMES
+        .iter()
+        .zip(biggest_of_type)
+        .map(|(value_type, top)| TypeTop { value_type, keys: key_rows(top.into_sorted(), &names) })
+        .filter(|top| !top.keys.is_empty())
+        .collect();
+    for (row, placed) in rows.iter_mut().zip(&placed) {
+        if topology.is_some() && placed.node.is_none() && row.role == DumpRole::Counted && row.totals.keys > 0 {
+            row.notes.push("no node of the nodes file owns the slots of its keys".to_owned());
+        }
+    }
+    let mut summary = Summary {
+        schema: SCHEMA,
+        rdbscope: env!("CARGO_PKG_VERSION"),
+        complete: rows.iter().all(|row| row.complete),
+        dumps: rows,
+        findings: Vec::new(),
+        totals,
+        nodes,
+        imbalance,
+        cluster,
+        slots: slots_row,
+        types,
+        databases,
+        expiry,
+        freq,
+        idle,
+        big_thresholds: options.big,
+        biggest: key_rows(biggest.into_sorted(), &names),
+        longest: key_rows(longest.into_sorted(), &names),
+        biggest_of_type,
+        patterns,
+        patterns_left_out,
+        comparisons,
+        model: ModelRow {
+            allocator: options.allocator.name().to_owned(),
+            thresholds: options.thresholds.clone(),
+            now: options.now_ms.map(units::rfc3339_ms),
+        },
+    };
+    summary.findings = findings(&summary);
+    (summary, exit)
+}
+
+fn empty_options(options: &RunOptions) -> crate::analyze::aggregate::AggregateOptions {
+    crate::analyze::aggregate::AggregateOptions {
+        top: options.top,
+        big: options.big,
+        now_ms: None,
+        dump: 0,
+        others: 0,
+        own_slots: None,
+    }
+}
+
+fn add_totals(sum: &mut TotalsRow, more: &TotalsRow) {
+    sum.keys += more.keys;
+    sum.footprint_bytes += more.footprint_bytes;
+    sum.memory_usage_bytes += more.memory_usage_bytes;
+    sum.serialized_bytes += more.serialized_bytes;
+    sum.elements += more.elements;
+}
+
+/// The code that a dump alone would end the program with.
+pub fn exit_of<F: DamageCount>(result: &DumpResult<F>) -> Exit {
+    match &result.error {
+        Some(error) => error.exit(),
+        None if result.fold.damaged_keys() > 0 => Exit::Damaged,
+        None => Exit::Done,
+    }
+}
+
+/// Gathers know how many broken values they saw.
+pub trait DamageCount {
+    /// Keys whose value is broken.
+    fn damaged_keys(&self) -> u64;
+}
+
+impl DamageCount for Aggregate {
+    fn damaged_keys(&self) -> u64 {
+        self.damaged_keys
+    }
+}
+
+fn place_all(dumps: &[ReadDump], topology: Option<&Topology>) -> Vec<Placed> {
+    let prints: Vec<Vec<SlotPrint>> = dumps
+        .iter()
+        .map(|dump| dump.result.fold.slots.iter().map(|slot| SlotPrint { keys: slot.keys, names: slot.names }).collect())
+        .collect();
+    let dumps: Vec<DumpPrint<'_>> = dumps
+        .iter()
+        .zip(&prints)
+        .map(|(dump, slots)| DumpPrint {
+            slots,
+            replication: dump.result.facts.aux("repl-id"),
+            offset: dump.result.facts.aux("repl-offset").and_then(|offset| offset.parse().ok()),
+            complete: dump.result.error.is_none(),
+        })
+        .collect();
+    placement::place(&dumps, topology)
+}
+
+fn dump_row(dump: &ReadDump, placed: &Placed, names: &[String], options: &RunOptions) -> DumpRow {
+    let result = &dump.result;
+    let facts = &result.facts;
+    let role = match (placed.same_as, facts.header, result.keys) {
+        (Some(other), _, _) => DumpRole::SameAs(names[other].clone()),
+        (None, None, 0) => DumpRole::Unread,
+        _ => DumpRole::Counted,
+    };
+    let totals = aggregate_totals(&result.fold);
+    let (model, _) = options.models(facts);
+    let read = facts.header.is_some();
+    let used_memory_bytes: Option<u64> = facts.aux("used-mem").and_then(|bytes| bytes.parse().ok());
+    let empty = empty_server_bytes(model.server.family(), model.cluster).filter(|_| read);
+    let other_bytes = match (used_memory_bytes, empty) {
+        (Some(used), Some(empty)) => {
+            Some(used as i64 - empty as i64 - i64::try_from(totals.footprint_bytes).unwrap_or(i64::MAX))
+        }
+        _ => None,
+    };
+    let mut damages = result.fold.damages.clone();
+    damages.sort();
+    damages.truncate(20);
+    DumpRow {
+        name: dump.input.name.clone(),
+        path: dump.input.path_text(),
+        role,
+        format: facts.header.map(|header| {
+            let magic = if header.dialect == Dialect::Redis { "REDIS" } else { "VALKEY" };
+            format!("{magic} {}", header.version)
+        }),
+        written_by: match (facts.aux("valkey-ver"), facts.aux("redis-ver")) {
+            (Some(version), _) => Some(format!("valkey {version}")),
+            (None, Some(version)) => Some(format!("redis {version}")),
+            (None, None) => None,
+        },
+        modelled_as: read.then(|| model.server.to_string()),
+        cluster_mode: model.cluster,
+        saved_at: saved_at_seconds(facts).and_then(|s| s.checked_mul(1000)).map(units::rfc3339_ms),
+        complete: result.error.is_none() && result.fold.damaged_keys == 0,
+        checksum: match result.checksum {
+            ChecksumState::Right => "right",
+            ChecksumState::Wrong => "wrong",
+            ChecksumState::Off => "off",
+            ChecksumState::None => "none",
+            ChecksumState::NotReached => "not reached",
+        },
+        error: result.error.as_ref().map(ToString::to_string),
+        error_at_byte: result.error.as_ref().and_then(|error| error.offset()),
+        damaged_keys: result.fold.damaged_keys,
+        damages: damages
+            .into_iter()
+            .map(|damage| DamageRow { at_byte: damage.at, key: Escape::Utf8.text(&damage.key), what: damage.what })
+            .collect(),
+        notes: notes(result),
+        rdb_bytes: result.rdb_bytes,
+        totals,
+        used_memory_bytes,
+        empty_server_bytes: empty,
+        other_bytes,
+        aux: facts.aux.iter().map(|(name, value)| AuxRow { name: name.clone(), value: value.clone() }).collect(),
+        functions: facts.functions,
+        modules: facts.module_aux.iter().map(|id| ModuleName::from_id(*id).as_str().to_owned()).collect(),
+    }
+}
+
+fn notes<F>(result: &DumpResult<F>) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(bytes @ 1..) = result.trailing_bytes {
+        let bytes_text = units::count(bytes);
+        if result.trailing_start.starts_with(b"*") {
+            notes.push(format!("{bytes_text} bytes of append-only commands follow the RDB; what they change is not counted"));
+        } else {
+            notes.push(format!("{bytes_text} bytes follow the end of the RDB; servers ignore them"));
+        }
+    }
+    if result.checksum == ChecksumState::Off {
+        notes.push("written with `rdbchecksum no`: damage to it may go unseen".to_owned());
+    }
+    if result.facts.slot_imports > 0 {
+        notes.push(format!("saved while {} slot imports were running", result.facts.slot_imports));
+    }
+    notes
+}
+
+fn aggregate_totals(aggregate: &Aggregate) -> TotalsRow {
+    let mut sum = TotalsRow::default();
+    aggregate.groups().for_each(|(_, _, group)| add_totals(&mut sum, &(&group.totals).into()));
+    sum
+}
+
+fn node_row(
+    result: &DumpResult<Aggregate>,
+    dump: &DumpRow,
+    node: Option<usize>,
+    topology: Option<&Topology>,
+) -> NodeRow {
+    let slots = &result.fold.slots;
+    let owner = topology.zip(node).map(|(topology, node)| (topology, node, &topology.nodes[node]));
+    let mut by_type: Vec<NodeType> = Vec::new();
+    for (value_type, _, group) in result.fold.groups() {
+        match by_type.last_mut() {
+            Some(last) if last.value_type == value_type => {
+                last.keys += group.totals.keys;
+                last.footprint_bytes += group.totals.footprint_bytes;
+            }
+            _ => by_type.push(NodeType {
+                value_type,
+                keys: group.totals.keys,
+                footprint_bytes: group.totals.footprint_bytes,
+            }),
+        }
+    }
+    NodeRow {
+        name: dump.name.clone(),
+        address: owner.map(|(_, _, node)| node.address.clone()),
+        id: owner.map(|(_, _, node)| node.id.clone()),
+        totals: dump.totals,
+        slots_with_keys: slots.iter().filter(|slot| slot.keys > 0).count() as u64,
+        slots_owned: owner.map(|(_, _, node)| format_ranges(&node.slots, 8)),
+        slots_owned_count: owner.map(|(_, _, node)| node.slots.iter().map(|range| range.count() as u64).sum()),
+        misplaced_keys: owner.map_or(0, |(topology, node, _)| {
+            slots.iter().zip(0u16..).filter(|(_, slot)| topology.owner(*slot) != Some(node)).map(|(slot, _)| slot.keys).sum()
+        }),
+        by_type,
+        heat: (!result.fold.freq.is_empty()).then(|| slots.iter().map(|slot| slot.heat).sum()),
+        used_memory_bytes: dump.used_memory_bytes,
+    }
+}
+
+fn cluster_row(
+    dumps: &[ReadDump],
+    counted: &[usize],
+    placed: &[Placed],
+    nodes: &[NodeRow],
+    topology: Option<&Topology>,
+) -> Option<ClusterRow> {
+    let slots = |i: usize| &dumps[i].result.fold.slots;
+    let Some(topology) = topology else {
+        if counted.len() < 2 || !counted.iter().any(|&i| dumps[i].result.facts.slot_info) {
+            return None;
+        }
+        let shared = ranges((0u16..).zip(0..slots(counted[0]).len()).filter_map(|(slot, index)| {
+            (counted.iter().filter(|&&i| slots(i)[index].keys > 0).count() > 1).then_some(slot)
+        }));
+        return Some(ClusterRow {
+            owners_from: "dumps",
+            uncovered: String::new(),
+            uncovered_count: 0,
+            shared_count: shared.iter().map(|range| range.count() as u64).sum(),
+            shared: ranges_text(&shared),
+            missing_masters: Vec::new(),
+            misplaced_keys: 0,
+            misplaced_slots: String::new(),
+            misplaced_examples: Vec::new(),
+        });
+    };
+    let covered: Vec<usize> = counted.iter().filter_map(|&i| placed[i].node).collect();
+    let uncovered = placement::uncovered(topology, &covered);
+    let missing = topology.masters().filter(|(node, master)| !covered.contains(node) && !master.slots.is_empty());
+    let mut misplaced = vec![false; slots_len(dumps)];
+    let mut examples = Vec::new();
+    for (&i, row) in counted.iter().zip(nodes) {
+        let Some(node) = placed[i].node else { continue };
+        for (slot, totals) in (0u16..).zip(slots(i).iter()) {
+            if totals.keys > 0 && topology.owner(slot) != Some(node) {
+                misplaced[usize::from(slot)] = true;
+            }
+        }
+        let foreign = dumps[i].result.fold.misplaced.keys().filter(|(slot, _)| topology.owner(*slot) != Some(node));
+        examples.extend(foreign.map(|(slot, key)| MisplacedKey {
+            node: row.name.clone(),
+            key: Escape::Utf8.text(key),
+            slot: *slot,
+        }));
+    }
+    let misplaced = ranges((0u16..).zip(misplaced).filter_map(|(slot, is)| is.then_some(slot)));
+    Some(ClusterRow {
+        owners_from: "nodes file",
+        uncovered_count: uncovered.iter().map(|range| range.count() as u64).sum(),
+        uncovered: ranges_text(&uncovered),
+        shared: String::new(),
+        shared_count: 0,
+        missing_masters: missing
+            .map(|(_, master)| MissingMaster {
+                id: master.id.clone(),
+                address: master.address.clone(),
+                slots: format_ranges(&master.slots, 8),
+                slots_count: master.slots.iter().map(|range| range.count() as u64).sum(),
+            })
+            .collect(),
+        misplaced_keys: nodes.iter().map(|node| node.misplaced_keys).sum(),
+        misplaced_slots: ranges_text(&misplaced),
+        misplaced_examples: examples,
+    })
+}
+
+fn slots_len(dumps: &[ReadDump]) -> usize {
+    dumps.first().map_or(0, |dump| dump.result.fold.slots.len())
+}
+
+fn imbalance(nodes: &[NodeRow]) -> Option<Imbalance> {
+    if nodes.len() < 2 {
+        return None;
+    }
+    let largest = nodes.iter().max_by_key(|node| node.totals.footprint_bytes)?;
+    let mean = nodes.iter().map(|node| node.totals.footprint_bytes).sum::<u64>() / nodes.len() as u64;
+    let per_mille = |part: u64, whole: u64| (whole > 0).then(|| (u128::from(part) * 1000 / u128::from(whole)) as u64);
+    let heats: Option<Vec<u64>> = nodes.iter().map(|node| node.heat).collect();
+    Some(Imbalance {
+        largest_node: largest.name.clone(),
+        largest_bytes: largest.totals.footprint_bytes,
+        mean_bytes: mean,
+        max_to_mean_per_mille: per_mille(largest.totals.footprint_bytes, mean)?,
+        heat_max_to_min_per_mille: heats.and_then(|heats| per_mille(*heats.iter().max()?, *heats.iter().min()?)),
+    })
+}
+
+fn comparisons(options: &RunOptions, others: &[(crate::record::ValueType, Vec<(u64, u64)>)]) -> Vec<Comparison> {
+    let of_model = |index: usize, name: String| {
+        let by_type: Vec<ComparedType> = others
+            .iter()
+            .map(|(value_type, sums)| {
+                let (memory_usage_bytes, footprint_bytes) = sums.get(index).copied().unwrap_or_default();
+                ComparedType { value_type: *value_type, memory_usage_bytes, footprint_bytes }
+            })
+            .collect();
+        Comparison {
+            name,
+            memory_usage_bytes: by_type.iter().map(|row| row.memory_usage_bytes).sum(),
+            footprint_bytes: by_type.iter().map(|row| row.footprint_bytes).sum(),
+            by_type,
+        }
+    };
+    options.comparison_names().into_iter().enumerate().map(|(index, name)| of_model(index, name)).collect()
+}
+
+/// What stands out, gravest first; within the same gravity, in the order of the checks.
+fn findings(summary: &Summary) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut add = |severity, kind, text: String, advice: &str| {
+        findings.push(Finding { severity, kind, text, advice: advice.to_owned() });
+    };
+    for dump in &summary.dumps {
+        let name = &dump.name;
+        match (&dump.role, &dump.error) {
+            (DumpRole::Unread, Some(error)) => add(
+                Severity::Critical,
+                FindingKind::DumpUnread,
+                format!("{name}: nothing could be read: {error}"),
+                "Give the dump itself, unpacked; all figures on this page are without it.",
+            ),
+            (_, Some(error)) => add(
+                Severity::Critical,
+                FindingKind::DumpDamaged,
+                format!("{name}: {error}; {} keys were read up to there", units::count(dump.totals.keys)),
+                "Do not rely on this backup. Copy it again if the transfer may have cut it, else save anew with BGSAVE.",
+            ),
+            _ => {}
+        }
+        if dump.damaged_keys > 0 {
+            let first = dump.damages.first().map_or(String::new(), |damage| {
+                format!("; the first is {}: {} at byte {}", crate::error::quoted(&damage.key), damage.what, damage.at_byte)
+            });
+            add(
+                Severity::Critical,
+                FindingKind::ValuesDamaged,
+                format!("{name}: {} values are broken inside{first}", units::count(dump.damaged_keys)),
+                "A server may refuse to load this dump, or crash on these keys. Look for the cause: memory, disk, a faulty migration.",
+            );
+        }
+        if let DumpRole::SameAs(other) = &dump.role {
+            add(
+                Severity::Info,
+                FindingKind::ReplicaDump,
+                format!("{name} holds the same slots and keys as {other}, as a replica's dump does; it is not counted"),
+                "Give one dump per master.",
+            );
+        }
+        for note in dump.notes.iter().filter(|note| note.starts_with("no node")) {
+            add(
+                Severity::Warning,
+                FindingKind::UnmatchedDump,
+                format!("{name}: {note}"),
+                "Check that the dumps and the nodes file are of the same cluster.",
+            );
+        }
+    }
+    if let Some(cluster) = &summary.cluster {
+        for master in &cluster.missing_masters {
+            add(
+                Severity::Critical,
+                FindingKind::MissingMaster,
+                format!(
+                    "no dump of master {} ({}), which owns {} slots: {}",
+                    master.address,
+                    master.id.get(..8).unwrap_or(&master.id),
+                    units::count(master.slots_count),
+                    master.slots
+                ),
+                "Add its dump, or one of a replica of it: the cluster's figures are without these slots.",
+            );
+        }
+        if cluster.uncovered_count > 0 && cluster.missing_masters.is_empty() {
+            add(
+                Severity::Warning,
+                FindingKind::UncoveredSlots,
+                format!("{} slots have no owner: {}", units::count(cluster.uncovered_count), cluster.uncovered),
+                "Requests for these slots fail; assign them with `redis-cli --cluster fix`.",
+            );
+        }
+        if cluster.misplaced_keys > 0 {
+            let example = cluster.misplaced_examples.first().map_or(String::new(), |key| {
+                format!("; for example {} on {} (slot {})", crate::error::quoted(&key.key), key.node, key.slot)
+            });
+            add(
+                Severity::Warning,
+                FindingKind::MisplacedKeys,
+                format!(
+                    "{} keys lie on a node that does not own their slot (slots {}){example}",
+                    units::count(cluster.misplaced_keys),
+                    cluster.misplaced_slots
+                ),
+                "Clients cannot reach them. They are left from a migration that did not finish: check CLUSTER NODES for open slots, and `redis-cli --cluster check`.",
+            );
+        }
+        if cluster.shared_count > 0 {
+            add(
+                Severity::Warning,
+                FindingKind::MisplacedKeys,
+                format!("{} slots have keys in more than one dump: {}", units::count(cluster.shared_count), cluster.shared),
+                "Give the cluster's nodes file with --nodes to learn which node is wrong.",
+            );
+        }
+    }
+    imbalance_findings(summary, &mut add);
+    big_key_findings(summary, &mut add);
+    let mut versions: Vec<&str> = summary.dumps.iter().filter_map(|dump| dump.modelled_as.as_deref()).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    if versions.len() > 1 {
+        add(
+            Severity::Info,
+            FindingKind::Incomparable,
+            format!("the dumps are of different servers: {}", versions.join(", ")),
+            "Memory is worked out for each as its own server has it; --server REDIS-OR-VALKEY-VERSION makes them comparable.",
+        );
+    }
+    if let Some(expired) = summary.expiry.buckets.first()
+        && expired.keys * 20 > summary.totals.keys
+    {
+        add(
+            Severity::Info,
+            FindingKind::ExpiredKeys,
+            format!(
+                "{} keys ({}) had expired when the dumps were saved and still took {}",
+                units::count(expired.keys),
+                units::percent(expired.keys, summary.totals.keys),
+                units::bytes(expired.footprint_bytes)
+            ),
+            "The server deletes expired keys lazily; `active-expire-effort` makes it faster.",
+        );
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings
+}
+
+fn imbalance_findings(summary: &Summary, add: &mut impl FnMut(Severity, FindingKind, String, &str)) {
+    let Some(imbalance) = &summary.imbalance else { return };
+    let severity = match imbalance.max_to_mean_per_mille {
+        2001.. => Severity::Critical,
+        1301.. => Severity::Warning,
+        _ => return,
+    };
+    let biggest = summary.biggest.iter().find(|key| key.node == imbalance.largest_node);
+    let excess = imbalance.largest_bytes - imbalance.mean_bytes;
+    let cause = biggest.filter(|key| key.footprint_bytes.unwrap_or(0) * 4 > excess).map_or(String::new(), |key| {
+        format!(
+            "; its key {} alone takes {}",
+            crate::error::quoted(&key.key),
+            units::bytes(key.footprint_bytes.unwrap_or(0))
+        )
+    });
+    let advice = if cause.is_empty() {
+        "Move slots from this node to the others."
+    } else {
+        "A key lives in one slot: moving slots or adding nodes cannot spread it. Split it first."
+    };
+    add(
+        severity,
+        FindingKind::NodeImbalance,
+        format!(
+            "{} holds {}, {} the mean of the nodes ({}){cause}",
+            imbalance.largest_node,
+            units::bytes(imbalance.largest_bytes),
+            units::ratio(imbalance.max_to_mean_per_mille as f64 / 1000.0),
+            units::bytes(imbalance.mean_bytes)
+        ),
+        advice,
+    );
+    if let Some(heat @ 3001..) = imbalance.heat_max_to_min_per_mille {
+        add(
+            Severity::Warning,
+            FindingKind::HotNode,
+            format!(
+                "the hottest node sees {} the heat of the coolest, by the keys' access counters",
+                units::ratio(heat as f64 / 1000.0)
+            ),
+            "Look at the hottest keys: copies under several names, a cache in the client or reads from replicas spread them.",
+        );
+    }
+}
+
+fn big_key_findings(summary: &Summary, add: &mut impl FnMut(Severity, FindingKind, String, &str)) {
+    let thresholds = &summary.big_thresholds;
+    let total: u64 = summary.types.iter().map(|row| row.big_keys).sum();
+    let mut listed: Vec<(&KeyRow, Severity, u64)> = Vec::new();
+    for key in summary.biggest.iter().chain(&summary.longest) {
+        let memory = key.footprint_bytes.unwrap_or(0).max(key.size_in_bytes.unwrap_or(0));
+        let elements = if key.value_type == crate::record::ValueType::String { 0 } else { key.num_elements.unwrap_or(0) };
+        let severity = if memory > thresholds.memory_critical_bytes || elements > thresholds.elements_critical {
+            Severity::Critical
+        } else if memory > thresholds.memory_warning_bytes || elements > thresholds.elements_warning {
+            Severity::Warning
+        } else {
+            continue;
+        };
+        // How far over the threshold that it exceeds most, in hundredths.
+        let over = (memory * 100 / thresholds.memory_warning_bytes.max(1))
+            .max(elements * 100 / thresholds.elements_warning.max(1));
+        if !listed.iter().any(|(known, _, _)| known.key == key.key && known.node == key.node && known.database == key.database) {
+            listed.push((key, severity, over));
+        }
+    }
+    listed.sort_by_key(|(key, severity, over)| (std::cmp::Reverse((*severity, *over)), key.node.clone(), key.key.clone()));
+    for (key, severity, over) in listed.iter().take(BIG_KEY_FINDINGS) {
+        let elements = match (key.value_type, key.num_elements) {
+            (crate::record::ValueType::String, _) | (_, None) => String::new(),
+            (value_type, Some(elements)) => format!(" of {} {}", units::count(elements), element_noun(value_type.as_str())),
+        };
+        add(
+            *severity,
+            FindingKind::BigKey,
+            format!(
+                "{} is a {}{elements}, {}, on {}: {} the warning threshold",
+                crate::error::quoted(&key.key),
+                key.value_type,
+                units::bytes(key.footprint_bytes.unwrap_or(0)),
+                key.node,
+                units::ratio(*over as f64 / 100.0)
+            ),
+            remedy(key.value_type.as_str()),
+        );
+    }
+    let shown = listed.len().min(BIG_KEY_FINDINGS) as u64;
+    if total > shown {
+        add(
+            Severity::Warning,
+            FindingKind::BigKey,
+            format!("{} more keys are big", units::count(total - shown)),
+            "The tables of the biggest keys and of the patterns show which.",
+        );
+    }
+}
+
+fn element_noun(value_type: &str) -> &'static str {
+    match value_type {
+        "hash" => "fields",
+        "set" | "zset" => "members",
+        "stream" => "entries",
+        _ => "elements",
+    }
+}
+
+/// What helps against a big key of a type.
+fn remedy(value_type: &str) -> &'static str {
+    match value_type {
+        "string" => "Compress it in the client or move it to object storage and keep a pointer. Delete it with UNLINK, never DEL.",
+        "list" => "Split it into batches (name:0, name:1, ...) or bound it with LTRIM. Read it by LRANGE windows, not 0 -1; delete it with UNLINK.",
+        "set" => "Split it by a hash of the member. Read it with SSCAN, not SMEMBERS; delete it with UNLINK.",
+        "zset" => "Split it by time window or bound it with ZREMRANGEBYRANK. Read it with ZSCAN or by ranges; delete it with UNLINK.",
+        "hash" => "Split it by purpose or by a hash of the field. Read it with HSCAN or HMGET, not HGETALL; delete it with UNLINK.",
+        "stream" => "Bound it with XTRIM or XADD MAXLEN, and acknowledge what is read. Delete it with UNLINK.",
+        _ => "Ask the module's documentation how to split or bound it. Delete it with UNLINK.",
+    }
+}

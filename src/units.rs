@@ -1,0 +1,131 @@
+//! Figures as people read them: the only place that rounds or formats.
+
+use jiff::Timestamp;
+
+/// Bytes in binary units with about three digits: `0 B`, `1023 B`, `1.50 KiB`, `96.0 MiB`.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let digits = if value < 9.995 { 2 } else { 1 };
+    format!("{value:.digits$} {}", UNITS[unit])
+}
+
+/// A number with its thousands set apart: `1,234,567`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A share as per cent with one digit: `12.3 %`; a small share is not shown as none, nor a part as the whole.
+pub fn percent(part: u64, whole: u64) -> String {
+    if whole == 0 {
+        return "0 %".to_owned();
+    }
+    let share = part as f64 / whole as f64 * 100.0;
+    match share {
+        _ if part == 0 => "0 %".to_owned(),
+        _ if share < 0.05 => "< 0.1 %".to_owned(),
+        _ if part < whole && share >= 99.95 => "> 99.9 %".to_owned(),
+        _ => format!("{share:.1} %"),
+    }
+}
+
+/// A ratio with two digits: `1.32x`.
+pub fn ratio(value: f64) -> String {
+    format!("{value:.2}x")
+}
+
+/// A time in RFC 3339, UTC, with milliseconds: `2026-01-01T00:00:00.000Z`. A time outside of years 0 to 9999 is given as its
+/// milliseconds since 1970.
+pub fn rfc3339_ms(ms: i64) -> String {
+    match Timestamp::from_millisecond(ms) {
+        Ok(time) if ms >= YEAR_0_MS => format!("{time:.3}"),
+        _ => ms.to_string(),
+    }
+}
+
+/// The first millisecond of year 0.
+const YEAR_0_MS: i64 = -62_167_219_200_000;
+
+/// A time to the second, in words that a person reads: `2026-01-01 00:00:00 UTC`.
+pub fn time_seconds(seconds: i64) -> String {
+    match Timestamp::from_second(seconds) {
+        Ok(time) => format!("{time:.0}").replace('T', " ").replace('Z', " UTC"),
+        Err(_) => format!("{seconds} s since 1970"),
+    }
+}
+
+/// A length of time in its two largest units: `3 d 4 h`, `2 min 5 s`, `850 ms`.
+pub fn duration_ms(ms: u64) -> String {
+    const UNITS: [(u64, &str); 5] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s"), (1, "ms")];
+    let Some(largest) = UNITS.iter().position(|(unit, _)| ms >= *unit) else {
+        return "0 s".to_owned();
+    };
+    let (unit, name) = UNITS[largest];
+    let mut text = format!("{} {name}", ms / unit);
+    if let Some((next, name)) = UNITS.get(largest + 1)
+        && *next >= 1000
+        && ms % unit / next > 0
+    {
+        text.push_str(&format!(" {} {name}", ms % unit / next));
+    }
+    text
+}
+
+/// Reads a size as people write it: `10MB`, `1.5g`, `512`. Units are binary, as in a `redis.conf` (`mb`), with `i` or without.
+///
+/// # Errors
+/// Says what was expected.
+pub fn parse_bytes(text: &str) -> Result<u64, String> {
+    let expected = || format!("`{text}` is no size; write 512, 64KB, 10MB or 1.5GB, for example");
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    let power = match lower[digits.len()..].trim() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 1,
+        "m" | "mb" | "mib" => 2,
+        "g" | "gb" | "gib" => 3,
+        "t" | "tb" | "tib" => 4,
+        _ => return Err(expected()),
+    };
+    let value: f64 = digits.parse().map_err(|_| expected())?;
+    let bytes = value * 1024f64.powi(power);
+    if !(0.0..1e18).contains(&bytes) {
+        return Err(expected());
+    }
+    Ok(bytes as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_read_well() {
+        assert_eq!([0, 1023, 1024, 1536, 10 << 20, 1023 << 10].map(bytes), ["0 B", "1023 B", "1.00 KiB", "1.50 KiB", "10.0 MiB", "1.00 MiB"]);
+        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([(0, 5), (1, 100_000), (99_999, 100_000), (1, 3)].map(|(a, b)| percent(a, b)), ["0 %", "< 0.1 %", "> 99.9 %", "33.3 %"]);
+        assert_eq!(rfc3339_ms(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(rfc3339_ms(4_102_444_800_001), "2100-01-01T00:00:00.001Z");
+        assert_eq!(rfc3339_ms(i64::MAX), i64::MAX.to_string());
+        assert_eq!(time_seconds(1_767_225_600), "2026-01-01 00:00:00 UTC");
+        assert_eq!([0, 850, 125_000, 273_600_000].map(duration_ms), ["0 s", "850 ms", "2 min 5 s", "3 d 4 h"]);
+        assert_eq!(["10MB", "1.5g", "512", "64 KiB"].map(|t| parse_bytes(t).unwrap()), [10 << 20, 3 << 29, 512, 65536]);
+        assert!(parse_bytes("ten").is_err() && parse_bytes("-1k").is_err() && parse_bytes("1e99g").is_err());
+    }
+}

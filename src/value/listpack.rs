@@ -1,0 +1,171 @@
+//! Listpacks: total bytes (u32), count (u16), entries with their length behind them, 0xff.
+
+use super::{Blob, PackedFormat};
+use crate::rdb::fault::{FaultKind, Parse};
+use crate::rdb::string::RdbStr;
+
+const WHAT: &str = PackedFormat::Listpack.name();
+/// Bytes before the first entry.
+pub const HEADER_BYTES: usize = 6;
+/// A count that only walking can tell.
+const UNKNOWN_COUNT: u16 = u16::MAX;
+
+/// Gives every entry to `each`; returns how many there were.
+///
+/// # Errors
+/// If the header, an entry or the end is not as the format has it.
+#[inline]
+pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -> Parse<u64> {
+    let bytes = blob.bytes;
+    if bytes.len() < HEADER_BYTES + 1 {
+        return Err(blob.fault(0, FaultKind::BlobHeader { what: WHAT, claimed: 7, actual: bytes.len() as u64 }));
+    }
+    let claimed = u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+    if claimed != bytes.len() as u64 {
+        return Err(blob.fault(0, FaultKind::BlobHeader { what: WHAT, claimed, actual: bytes.len() as u64 }));
+    }
+    let count = u16::from_le_bytes([bytes[4], bytes[5]]);
+    let mut pos = HEADER_BYTES;
+    let mut entries = 0;
+    loop {
+        let Some(&first) = bytes.get(pos) else {
+            return Err(blob.fault(pos, FaultKind::BlobEnd { what: WHAT }));
+        };
+        if first == 0xff {
+            break;
+        }
+        let broken = || blob.fault(pos, FaultKind::BlobEntry { what: WHAT, byte: first });
+        let (entry, size) = entry(&bytes[pos..]).ok_or_else(broken)?;
+        each(entry)?;
+        entries += 1;
+        pos += size + backlen_bytes(size);
+    }
+    if pos + 1 != bytes.len() {
+        return Err(blob.fault(pos, FaultKind::BlobEnd { what: WHAT }));
+    }
+    if count != UNKNOWN_COUNT && u64::from(count) != entries {
+        return Err(blob.fault(4, FaultKind::BlobCount { what: WHAT, claimed: u64::from(count), actual: entries }));
+    }
+    Ok(entries)
+}
+
+/// The entry at the start of `at`, and its size without the length behind it.
+#[inline]
+fn entry(at: &[u8]) -> Option<(RdbStr<'_>, usize)> {
+    let first = *at.first()?;
+    let string = |head: usize, len: usize| Some((RdbStr::Raw(at.get(head..head.checked_add(len)?)?), head + len));
+    match first {
+        0x00..=0x7f => Some((RdbStr::Int(i64::from(first)), 1)),
+        0x80..=0xbf => string(1, usize::from(first & 0x3f)),
+        0xc0..=0xdf => {
+            let raw = i16::from(first & 0x1f) << 8 | i16::from(*at.get(1)?);
+            Some((RdbStr::Int(i64::from(raw << 3 >> 3)), 2)) // sign of 13 bits
+        }
+        0xe0..=0xef => string(2, usize::from(first & 0x0f) << 8 | usize::from(*at.get(1)?)),
+        0xf0 => string(5, u32::from_le_bytes(*at.get(1..)?.first_chunk()?) as usize),
+        0xf1 => Some((RdbStr::Int(i64::from(i16::from_le_bytes(*at.get(1..)?.first_chunk()?))), 3)),
+        0xf2 => {
+            let &[a, b, c] = at.get(1..)?.first_chunk()?;
+            Some((RdbStr::Int(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8)), 4))
+        }
+        0xf3 => Some((RdbStr::Int(i64::from(i32::from_le_bytes(*at.get(1..)?.first_chunk()?))), 5)),
+        0xf4 => Some((RdbStr::Int(i64::from_le_bytes(*at.get(1..)?.first_chunk()?)), 9)),
+        _ => None,
+    }
+}
+
+/// Bytes that the length behind an entry of `size` bytes takes.
+#[inline]
+pub fn backlen_bytes(size: usize) -> usize {
+    match size {
+        0..=127 => 1,
+        128..16_383 => 2,
+        16_383..2_097_151 => 3,
+        2_097_151..268_435_455 => 4,
+        _ => 5,
+    }
+}
+
+/// Bytes that an entry takes in a listpack, all told; integers are packed as such.
+#[inline]
+pub fn entry_bytes(len: u64, int: Option<i64>) -> u64 {
+    let size = match int {
+        Some(n) => int_bytes(n),
+        None => {
+            len + match len {
+                0..64 => 1,
+                64..4096 => 2,
+                _ => 5,
+            }
+        }
+    };
+    size + backlen_bytes(size as usize) as u64
+}
+
+#[inline]
+fn int_bytes(n: i64) -> u64 {
+    match n {
+        0..=127 => 1,
+        -4096..=4095 => 2,
+        -32_768..=32_767 => 3,
+        -8_388_608..=8_388_607 => 4,
+        -2_147_483_648..=2_147_483_647 => 5,
+        _ => 9,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(bytes: &[u8]) -> Parse<Vec<String>> {
+        let mut all = Vec::new();
+        walk(Blob { bytes, at: 100 }, |entry| {
+            all.push(String::from_utf8_lossy(entry.bytes(&mut Vec::new(), 1 << 20)?).into_owned());
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    #[test]
+    fn walks_a_real_one() {
+        // ["a", "5", "1000"]: total 15, count 3, a string of 1, 7-bit 5, 13-bit 1000, end.
+        let bytes = b"\x0f\x00\x00\x00\x03\x00\x81a\x02\x05\x01\xc3\xe8\x02\xff";
+        assert_eq!(entries(bytes).unwrap(), ["a", "5", "1000"]);
+    }
+
+    #[test]
+    fn knows_each_integer_form_and_its_size() {
+        for n in [0, 127, 128, -1, 4095, -4096, 4096, -4097, 32_767, -32_768, 32_768, 8_388_607, -8_388_608, 8_388_608,
+            2_147_483_647, -2_147_483_648, 2_147_483_648, i64::MAX, i64::MIN]
+        {
+            let mut entry = match n {
+                0..=127 => vec![n as u8],
+                -4096..=4095 => vec![0xc0 | ((n >> 8) & 0x1f) as u8, n as u8],
+                -32_768..=32_767 => [&[0xf1], &n.to_le_bytes()[..2]].concat(),
+                -8_388_608..=8_388_607 => [&[0xf2], &n.to_le_bytes()[..3]].concat(),
+                -2_147_483_648..=2_147_483_647 => [&[0xf3], &n.to_le_bytes()[..4]].concat(),
+                _ => [&[0xf4], &n.to_le_bytes()[..]].concat(),
+            };
+            entry.push(entry.len() as u8);
+            assert_eq!(entry_bytes(0, Some(n)), entry.len() as u64, "{n}");
+            let mut bytes = (7 + entry.len() as u32).to_le_bytes().to_vec();
+            bytes.extend([1, 0]);
+            bytes.extend(entry);
+            bytes.push(0xff);
+            assert_eq!(entries(&bytes).unwrap(), [n.to_string()]);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_broken() {
+        let kind = |bytes: &[u8]| entries(bytes).unwrap_err().kind;
+        assert_eq!(kind(b"\x06\0\0\0\0\0"), FaultKind::BlobHeader { what: "listpack", claimed: 7, actual: 6 });
+        assert_eq!(kind(b"\x08\0\0\0\0\0\xff"), FaultKind::BlobHeader { what: "listpack", claimed: 8, actual: 7 });
+        assert_eq!(kind(b"\x07\0\0\0\x01\0\xff"), FaultKind::BlobCount { what: "listpack", claimed: 1, actual: 0 });
+        assert_eq!(kind(b"\x08\0\0\0\0\0\xff\xff"), FaultKind::BlobEnd { what: "listpack" });
+        assert_eq!(kind(b"\x08\0\0\0\x01\0\xf5\xff"), FaultKind::BlobEntry { what: "listpack", byte: 0xf5 });
+        assert_eq!(kind(b"\x08\0\0\0\x01\0\xbf\xff"), FaultKind::BlobEntry { what: "listpack", byte: 0xbf });
+        assert_eq!(kind(b"\x08\0\0\0\x01\0\x05\x01"), FaultKind::BlobEnd { what: "listpack" });
+    }
+}

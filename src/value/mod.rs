@@ -1,0 +1,363 @@
+//! What lies inside a value: decoding that stores nothing and tells a [`Visit`]or what it finds.
+//!
+//! One file per packed format and for each of streams and modules; the plain layouts, where elements simply follow each other,
+//! are here. Nothing in here knows what a server's memory is.
+
+pub mod intset;
+pub mod listpack;
+pub mod module;
+pub mod stream;
+pub mod visit;
+pub mod ziplist;
+pub mod zipmap;
+
+pub use module::ModuleName;
+pub use visit::{Packed, PackedFormat, Score, StreamFacts, StreamId, Visit};
+
+use crate::rdb::constants::{Dialect, TypeByte};
+use crate::rdb::cursor::Cursor;
+use crate::rdb::fault::{Fault, FaultKind, Parse};
+use crate::rdb::string::RdbStr;
+
+/// Longest packed container that is unpacked: the servers never make them longer than 1 GiB.
+pub const MAX_BLOB_BYTES: u64 = 1 << 30;
+/// Latest time that a field can expire at (`EB_EXPIRE_TIME_MAX` of Redis 7.4).
+const MAX_FIELD_EXPIRY_MS: i64 = (1 << 48) - 1;
+
+/// Working memory of decoding, to be used again for each value.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    blob: Vec<u8>,
+    fault: Option<Fault>,
+}
+
+impl Scratch {
+    /// Remembers what is wrong with the content of a value whose end can still be found; the first fault stays.
+    #[cold]
+    fn note(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+}
+
+/// A packed container and where it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Blob<'a> {
+    /// Its bytes, unpacked.
+    pub bytes: &'a [u8],
+    /// Offset in the RDB stream of the string that holds it.
+    pub at: u64,
+}
+
+impl Blob<'_> {
+    /// A fault `inside` bytes into the container. In a compressed one, bytes have no place in the file: then the offset
+    /// is the container's.
+    #[cold]
+    fn fault(&self, _inside: usize, kind: FaultKind) -> Fault {
+        Fault { at: self.at, kind }
+    }
+}
+
+/// Reads the value of type `kind` at `cursor`, telling `visit` what is in it.
+///
+/// Gives the first thing that is wrong with the content, if anything is; the value has been read to its end then.
+///
+/// # Errors
+/// If the end of the value cannot be found. What `visit` was told until then stands.
+#[inline]
+pub fn decode<C: Cursor, V: Visit>(
+    cursor: &mut C,
+    kind: TypeByte,
+    dialect: Dialect,
+    scratch: &mut Scratch,
+    visit: &mut V,
+) -> Result<Option<Fault>, Fault> {
+    if kind == TypeByte::STRING {
+        visit.string(cursor.string()?);
+        return Ok(None);
+    }
+    scratch.fault = None;
+    decode_collection(cursor, kind, dialect, scratch, visit)?;
+    Ok(scratch.fault.take())
+}
+
+fn decode_collection<C: Cursor, V: Visit>(
+    cursor: &mut C,
+    kind: TypeByte,
+    dialect: Dialect,
+    scratch: &mut Scratch,
+    visit: &mut V,
+) -> Parse<()> {
+    use PackedFormat::{Intset, Listpack, Ziplist, Zipmap};
+    match kind {
+        TypeByte::LIST | TypeByte::SET => {
+            for _ in 0..begin(cursor, visit)? {
+                visit.element(cursor.string()?);
+            }
+            Ok(())
+        }
+        TypeByte::ZSET => {
+            for _ in 0..begin(cursor, visit)? {
+                visit.element(cursor.string()?);
+                visit.score(Score::Number(old_double(cursor, scratch)?));
+            }
+            Ok(())
+        }
+        TypeByte::ZSET_2 => {
+            for _ in 0..begin(cursor, visit)? {
+                visit.element(cursor.string()?);
+                let at = cursor.offset();
+                let score = cursor.double()?;
+                if score.is_nan() {
+                    scratch.note(Fault { at, kind: FaultKind::BadScore });
+                }
+                visit.score(Score::Number(score));
+            }
+            Ok(())
+        }
+        TypeByte::HASH => {
+            for _ in 0..begin(cursor, visit)? {
+                visit.field(cursor.string()?);
+                visit.field_value(cursor.string()?);
+                visit.field_expiry(None);
+            }
+            Ok(())
+        }
+        TypeByte::HASH_METADATA => {
+            let at = cursor.offset();
+            let base = cursor.millis()?;
+            if !(0..=MAX_FIELD_EXPIRY_MS).contains(&base) {
+                scratch.note(Fault { at, kind: FaultKind::BadFieldExpiry { found: base } });
+            }
+            fields_after_ttl(cursor, scratch, visit, |ttl| base.checked_add(ttl)?.checked_sub(1))
+        }
+        TypeByte::HASH_METADATA_PRE_GA_OR_HASH_2 if dialect == Dialect::Redis => fields_after_ttl(cursor, scratch, visit, Some),
+        TypeByte::HASH_METADATA_PRE_GA_OR_HASH_2 => {
+            for _ in 0..begin(cursor, visit)? {
+                visit.field(cursor.string()?);
+                visit.field_value(cursor.string()?);
+                let at = cursor.offset();
+                let ms = cursor.millis()?;
+                if ms < -1 {
+                    scratch.note(Fault { at, kind: FaultKind::BadFieldExpiry { found: ms } });
+                }
+                visit.field_expiry((ms >= 0).then_some(ms));
+            }
+            Ok(())
+        }
+        TypeByte::LIST_ZIPLIST | TypeByte::SET_INTSET | TypeByte::SET_LISTPACK => {
+            let format = match kind {
+                TypeByte::LIST_ZIPLIST => Ziplist,
+                TypeByte::SET_INTSET => Intset,
+                _ => Listpack,
+            };
+            elements(cursor, format, scratch, visit)
+        }
+        TypeByte::ZSET_ZIPLIST => scored(cursor, Ziplist, scratch, visit),
+        TypeByte::ZSET_LISTPACK => scored(cursor, Listpack, scratch, visit),
+        TypeByte::HASH_ZIPMAP => fields(cursor, Zipmap, scratch, visit),
+        TypeByte::HASH_ZIPLIST => fields(cursor, Ziplist, scratch, visit),
+        TypeByte::HASH_LISTPACK => fields(cursor, Listpack, scratch, visit),
+        TypeByte::HASH_LISTPACK_EX => {
+            cursor.skip(8)?; // the earliest expiry, which the fields tell as well
+            fields_with_expiry(cursor, scratch, visit)
+        }
+        TypeByte::HASH_LISTPACK_EX_PRE_GA => fields_with_expiry(cursor, scratch, visit),
+        TypeByte::LIST_QUICKLIST => {
+            for _ in 0..begin(cursor, visit)? {
+                elements(cursor, Ziplist, scratch, visit)?;
+            }
+            Ok(())
+        }
+        TypeByte::LIST_QUICKLIST_2 => {
+            for _ in 0..begin(cursor, visit)? {
+                let at = cursor.offset();
+                match cursor.length()? {
+                    1 => {
+                        let element = cursor.string()?;
+                        visit.plain_node(element);
+                        visit.element(element);
+                    }
+                    2 => elements(cursor, Listpack, scratch, visit)?,
+                    found => {
+                        scratch.note(Fault { at, kind: FaultKind::BadContainer { found } });
+                        cursor.skip_string()?;
+                    }
+                }
+            }
+            Ok(())
+        }
+        TypeByte::MODULE_2 => module::decode(cursor, visit),
+        TypeByte::MODULE_PRE_GA => Err(Fault { at: cursor.offset(), kind: FaultKind::PreGaModule }),
+        kind if kind.is_stream() => stream::decode(cursor, kind, scratch, visit),
+        TypeByte(byte) => Err(Fault { at: cursor.offset(), kind: FaultKind::UnknownType { byte } }),
+    }
+}
+
+/// The claimed number of elements; the loops over it end with the data, whatever it claims.
+#[inline]
+fn begin<C: Cursor, V: Visit>(cursor: &mut C, visit: &mut V) -> Parse<u64> {
+    let count = cursor.count()?;
+    visit.collection(count);
+    Ok(count)
+}
+
+/// Fields stored as TTL, name, value; a TTL of 0 means none.
+fn fields_after_ttl<C: Cursor, V: Visit>(
+    cursor: &mut C,
+    scratch: &mut Scratch,
+    visit: &mut V,
+    expiry: impl Fn(i64) -> Option<i64>,
+) -> Parse<()> {
+    for _ in 0..begin(cursor, visit)? {
+        let at = cursor.offset();
+        let ttl = cursor.length()? as i64;
+        visit.field(cursor.string()?);
+        visit.field_value(cursor.string()?);
+        if ttl == 0 {
+            visit.field_expiry(None);
+        } else {
+            let ms = expiry(ttl).unwrap_or(-1);
+            if let Err(fault) = check_field_expiry(at, ms) {
+                scratch.note(fault);
+            }
+            visit.field_expiry(Some(ms));
+        }
+    }
+    Ok(())
+}
+
+fn check_field_expiry(at: u64, ms: i64) -> Parse<()> {
+    if (0..=MAX_FIELD_EXPIRY_MS).contains(&ms) {
+        Ok(())
+    } else {
+        Err(Fault { at, kind: FaultKind::BadFieldExpiry { found: ms } })
+    }
+}
+
+/// Gives every entry of the container at `cursor` to `each`, with its index. They come in groups of `group`.
+///
+/// What is wrong inside the container is noted; only where it ends in the file must be known.
+#[inline]
+fn walk<C: Cursor, V: Visit>(
+    cursor: &mut C,
+    format: PackedFormat,
+    group: u64,
+    scratch: &mut Scratch,
+    visit: &mut V,
+    mut each: impl FnMut(&mut V, u64, RdbStr<'_>, u64) -> Parse<()>,
+) -> Parse<()> {
+    let at = cursor.offset();
+    let stored = cursor.blob()?;
+    let walked = (|| {
+        let compressed_bytes = match stored {
+            RdbStr::Lzf { packed, .. } => Some(packed.len() as u64),
+            _ => None,
+        };
+        let bytes = stored.bytes(&mut scratch.blob, MAX_BLOB_BYTES)?;
+        if bytes.is_empty() {
+            return Err(Fault { at, kind: FaultKind::EmptyBlob { what: format.name() } });
+        }
+        visit.packed(Packed { format, bytes, compressed_bytes });
+        let blob = Blob { bytes, at };
+        let mut index = 0;
+        let each = |entry: RdbStr<'_>| {
+            each(visit, index % group, entry, at)?;
+            index += 1;
+            Ok(())
+        };
+        let entries = match format {
+            PackedFormat::Ziplist => ziplist::walk(blob, each),
+            PackedFormat::Listpack => listpack::walk(blob, each),
+            PackedFormat::Intset => intset::walk(blob, each),
+            PackedFormat::Zipmap => zipmap::walk(blob, each),
+        }?;
+        if !entries.is_multiple_of(group) {
+            return Err(Fault { at, kind: FaultKind::OddEntries { what: format.name(), entries } });
+        }
+        Ok(())
+    })();
+    if let Err(fault) = walked {
+        scratch.note(fault);
+    }
+    Ok(())
+}
+
+fn elements<C: Cursor, V: Visit>(
+    cursor: &mut C,
+    format: PackedFormat,
+    scratch: &mut Scratch,
+    visit: &mut V,
+) -> Parse<()> {
+    walk(cursor, format, 1, scratch, visit, |visit, _, entry, _| {
+        visit.element(entry);
+        Ok(())
+    })
+}
+
+fn scored<C: Cursor, V: Visit>(
+    cursor: &mut C,
+    format: PackedFormat,
+    scratch: &mut Scratch,
+    visit: &mut V,
+) -> Parse<()> {
+    walk(cursor, format, 2, scratch, visit, |visit, role, entry, _| {
+        if role == 0 {
+            visit.element(entry);
+        } else {
+            visit.score(Score::Entry(entry));
+        }
+        Ok(())
+    })
+}
+
+fn fields<C: Cursor, V: Visit>(
+    cursor: &mut C,
+    format: PackedFormat,
+    scratch: &mut Scratch,
+    visit: &mut V,
+) -> Parse<()> {
+    walk(cursor, format, 2, scratch, visit, |visit, role, entry, _| {
+        if role == 0 {
+            visit.field(entry);
+        } else {
+            visit.field_value(entry);
+            visit.field_expiry(None);
+        }
+        Ok(())
+    })
+}
+
+fn fields_with_expiry<C: Cursor, V: Visit>(cursor: &mut C, scratch: &mut Scratch, visit: &mut V) -> Parse<()> {
+    walk(cursor, PackedFormat::Listpack, 3, scratch, visit, |visit, role, entry, at| {
+        match role {
+            0 => visit.field(entry),
+            1 => visit.field_value(entry),
+            _ => {
+                let ms = entry.as_int().unwrap_or(-1);
+                visit.field_expiry((ms != 0).then_some(ms));
+                if ms != 0 {
+                    check_field_expiry(at, ms)?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The double of the oldest sorted sets: a length byte and text, or one of three special values.
+fn old_double<C: Cursor>(cursor: &mut C, scratch: &mut Scratch) -> Parse<f64> {
+    let at = cursor.offset();
+    let score = match cursor.byte()? {
+        255 => f64::NEG_INFINITY,
+        254 => f64::INFINITY,
+        253 => f64::NAN,
+        len => {
+            let text = cursor.take(usize::from(len))?;
+            std::str::from_utf8(text).ok().and_then(|t| t.parse().ok()).unwrap_or(f64::NAN)
+        }
+    };
+    if score.is_nan() {
+        scratch.note(Fault { at, kind: FaultKind::BadScore });
+    }
+    Ok(score)
+}

@@ -1,0 +1,163 @@
+//! What decoding tells about a value.
+
+use crate::rdb::RdbStr;
+
+/// A container in which the servers pack small values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names of the servers' sources
+pub enum PackedFormat {
+    Ziplist,
+    Listpack,
+    Intset,
+    Zipmap,
+}
+
+impl PackedFormat {
+    /// Its name, for messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            PackedFormat::Ziplist => "ziplist",
+            PackedFormat::Listpack => "listpack",
+            PackedFormat::Intset => "intset",
+            PackedFormat::Zipmap => "zipmap",
+        }
+    }
+}
+
+/// A packed container, before its entries.
+#[derive(Clone, Copy, Debug)]
+pub struct Packed<'a> {
+    /// How the bytes are laid out.
+    pub format: PackedFormat,
+    /// The container itself, unpacked if the file has it compressed.
+    pub bytes: &'a [u8],
+    /// Bytes of the compressed form, if the file has it compressed.
+    pub compressed_bytes: Option<u64>,
+}
+
+/// A score as the file holds it.
+#[derive(Clone, Copy, Debug)]
+pub enum Score<'a> {
+    /// A number, stored as such.
+    Number(f64),
+    /// An entry of a packed container: an integer, or the text of a number.
+    Entry(RdbStr<'a>),
+}
+
+/// An ID of a stream entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
+pub struct StreamId {
+    /// Milliseconds since 1970.
+    pub ms: u64,
+    /// Sequence number within the millisecond.
+    pub seq: u64,
+}
+
+/// What a stream says of itself behind its entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamFacts {
+    /// Number of entries: XLEN.
+    pub length: u64,
+    /// The last ID that was given out.
+    pub last_id: StreamId,
+    /// Entries ever added; absent before Redis 7.0.
+    pub entries_added: Option<u64>,
+    /// Number of consumer groups that follow.
+    pub groups: u64,
+}
+
+/// Receives the parts of a value in the order of the file; every method may be left out.
+///
+/// A visitor stores what it needs: nothing that it is given lives longer than the call. Which calls come:
+///
+/// | value | calls |
+/// |---|---|
+/// | string | `string` |
+/// | list | per node `packed` or `plain_node`, per element `element`; `collection` first if stored element by element |
+/// | set | `collection` or `packed`, then per member `element` |
+/// | sorted set | `collection` or `packed`, then per member `element`, `score` |
+/// | hash | `collection` or `packed`, then per field `field`, `field_value`, `field_expiry` |
+/// | stream | per node `stream_node`; `stream`; per group `stream_group`, its `stream_pending`s, and per consumer `stream_consumer`, its `stream_consumer_pending`s; per idempotent producer `stream_producer` and its `stream_idempotent`s |
+/// | module | `module`, per item `module_number` or `module_string` |
+#[allow(unused_variables)]
+pub trait Visit {
+    /// The value of a string.
+    #[inline]
+    fn string(&mut self, value: RdbStr<'_>) {}
+
+    /// A list, set, sorted set or hash begins that is stored element by element (or a list of nodes); `count` of them are claimed.
+    #[inline]
+    fn collection(&mut self, count: u64) {}
+
+    /// A packed container begins; its entries come as elements or fields.
+    #[inline]
+    fn packed(&mut self, packed: Packed<'_>) {}
+
+    /// A node of a list that is a single large element, which comes next as `element`.
+    #[inline]
+    fn plain_node(&mut self, element: RdbStr<'_>) {}
+
+    /// An element of a list, a member of a set or of a sorted set.
+    #[inline]
+    fn element(&mut self, element: RdbStr<'_>) {}
+
+    /// The score of the member that came last.
+    #[inline]
+    fn score(&mut self, score: Score<'_>) {}
+
+    /// A field of a hash.
+    #[inline]
+    fn field(&mut self, name: RdbStr<'_>) {}
+
+    /// The value of the field that came last.
+    #[inline]
+    fn field_value(&mut self, value: RdbStr<'_>) {}
+
+    /// When the field that came last expires, in milliseconds since 1970. Comes for every field.
+    #[inline]
+    fn field_expiry(&mut self, expire_at_ms: Option<i64>) {}
+
+    /// A node of a stream: its first ID and the listpack that holds its entries.
+    #[inline]
+    fn stream_node(&mut self, first: StreamId, listpack: RdbStr<'_>) {}
+
+    /// A stream's own facts.
+    #[inline]
+    fn stream(&mut self, facts: StreamFacts) {}
+
+    /// A consumer group begins; `pending` of its entries are not yet acknowledged.
+    #[inline]
+    fn stream_group(&mut self, name: RdbStr<'_>, pending: u64) {}
+
+    /// An entry that the group has delivered and not seen acknowledged.
+    #[inline]
+    fn stream_pending(&mut self, id: StreamId) {}
+
+    /// A consumer of the group begins; `pending` of the group's entries are his.
+    #[inline]
+    fn stream_consumer(&mut self, name: RdbStr<'_>, pending: u64) {}
+
+    /// An entry that is pending for the consumer.
+    #[inline]
+    fn stream_consumer_pending(&mut self, id: StreamId) {}
+
+    /// An idempotent producer begins (Redis 8.6); `entries` of its requests are remembered.
+    #[inline]
+    fn stream_producer(&mut self, name: RdbStr<'_>, entries: u64) {}
+
+    /// A request that is remembered for the producer.
+    #[inline]
+    fn stream_idempotent(&mut self, request: RdbStr<'_>) {}
+
+    /// A module's value begins; `id` holds the name of its type and the version of its encoding.
+    #[inline]
+    fn module(&mut self, id: u64) {}
+
+    /// A number in a module's value: the bits of an integer or of a floating point number.
+    #[inline]
+    fn module_number(&mut self, bits: u64) {}
+
+    /// A string in a module's value.
+    #[inline]
+    fn module_string(&mut self, value: RdbStr<'_>) {}
+}
