@@ -33,6 +33,14 @@ impl Error {
         Error(Box::new(Kind::Output { path: path.map(Path::to_owned), source }))
     }
 
+    /// The same error, if it is one of output, about the file at `path` instead of standard output.
+    pub fn with_path(mut self, path: Option<&Path>) -> Error {
+        if let (Kind::Output { path: place, .. }, Some(path)) = (&mut *self.0, path) {
+            place.get_or_insert_with(|| path.to_owned());
+        }
+        self
+    }
+
     /// Whether the reader of standard output has gone, which is his right.
     pub fn is_broken_pipe(&self) -> bool {
         matches!(&*self.0, Kind::Output { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)

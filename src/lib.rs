@@ -1,5 +1,6 @@
 //! rdbscope reads Redis and Valkey RDB dumps.
 pub mod analyze;
+pub mod cli;
 pub mod cluster;
 pub mod error;
 pub mod escape;

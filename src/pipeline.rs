@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::analyze::Fold;
+use crate::cluster::placement::SlotPrint;
+use crate::cluster::slot::{SLOTS, slot_of};
 use crate::error::{DumpError, Error};
 use crate::input::{DumpInput, Map, Source, map};
 use crate::measure::Measurer;
@@ -20,6 +22,7 @@ use crate::memory::{Model, Place};
 use crate::rdb::header::HEADER_LEN;
 use crate::rdb::{Fault, Header, Item, KeyHead, RdbStr, Reader, StreamCursor};
 use crate::record::KeyRecord;
+use crate::value::MAX_BLOB_BYTES;
 
 /// Bytes of records that a worker gets at a time.
 const SPAN_BYTES: usize = 256 << 10;
@@ -38,11 +41,21 @@ const CRC: crc_fast::CrcAlgorithm = crc_fast::CrcAlgorithm::Crc64Redis;
 
 /// Encodes a row for a key, if it is to have one.
 pub trait RowFormat: Sync {
-    /// Appends the row for a key of the dump called `node` to `out`.
-    fn row(&self, node: &str, record: &KeyRecord<'_>, out: &mut RowBuffer);
+    /// Appends the row for a key of `dump` to `out`.
+    fn row(&self, dump: RowDump<'_>, record: &KeyRecord<'_>, out: &mut RowBuffer);
+}
+
+/// The dump that a row is of.
+#[derive(Clone, Copy, Debug)]
+pub struct RowDump<'d> {
+    /// Name of its node.
+    pub node: &'d str,
+    /// The time that its expiries are measured from, in milliseconds since 1970.
+    pub now_ms: Option<i64>,
 }
 
 /// Rows of a span, encoded.
+#[allow(missing_debug_implementations)] // buffers
 pub struct RowBuffer {
     /// Rows of comma-separated values.
     pub csv: csv::Writer<Vec<u8>>,
@@ -172,6 +185,8 @@ pub trait Progress: Sync {
 pub trait Setup<F>: Sync {
     /// The model of the server, and others to compare it with.
     fn models(&self, facts: &FileFacts) -> (Model, Vec<Model>);
+    /// The time that expiries are measured from, in milliseconds since 1970.
+    fn now_ms(&self, facts: &FileFacts) -> Option<i64>;
     /// An empty sum.
     fn fold(&self, facts: &FileFacts, first_keys: &dyn Fn() -> Vec<u16>) -> F;
 }
@@ -260,6 +275,7 @@ struct Worker<'m, F> {
     fold: F,
     rows: RowBuffer,
     keys: u64,
+    now_ms: Option<i64>,
 }
 
 impl<F> Worker<'_, F> {
@@ -411,7 +427,7 @@ fn walk<'a, 'm, F: Fold>(
                     worker.fold.observe(&measured);
                     worker.keys += 1;
                     if let Some(format) = job.format {
-                        format.row(job.node, &measured.record, &mut worker.rows);
+                        format.row(RowDump { node: job.node, now_ms: worker.now_ms }, &measured.record, &mut worker.rows);
                     }
                     Ok(())
                 }
@@ -548,6 +564,7 @@ fn read_map<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
     let (model, others) = job.setup.models(&driver.facts);
     let first_keys = || first_slots(reader.clone());
     let facts = driver.facts.clone();
+    let now_ms = job.setup.now_ms(&facts);
     let workers = Workers {
         idle: Mutex::new(Vec::new()),
         new: || Worker {
@@ -555,6 +572,7 @@ fn read_map<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
             fold: job.setup.fold(&facts, &first_keys),
             rows: RowBuffer::default(),
             keys: 0,
+            now_ms,
         },
     };
     let in_flight = AtomicUsize::new(0);
@@ -653,7 +671,7 @@ fn first_slots(mut reader: Reader<'_>) -> Vec<u16> {
     while slots.len() < SAMPLE && !reader.is_at_end() {
         match reader.next_item() {
             Ok(Item::Key(head)) => match head.key.bytes(&mut scratch, MAX_FACT_BYTES) {
-                Ok(key) => slots.push(crate::cluster::slot_of(key)),
+                Ok(key) => slots.push(slot_of(key)),
                 Err(_) => break,
             },
             Ok(Item::End { .. }) | Err(_) => break,
@@ -661,6 +679,37 @@ fn first_slots(mut reader: Reader<'_>) -> Vec<u16> {
         }
     }
     slots
+}
+
+/// What a dump's slots look like from outside, with the facts about it, and whether it could be read to its end: a
+/// quick look that passes over every value. `hash` is of a key's name.
+pub fn slot_prints(input: &DumpInput, hash: fn(&[u8]) -> u64) -> (Vec<SlotPrint>, FileFacts, bool) {
+    let mut slots = vec![SlotPrint::default(); usize::from(SLOTS)];
+    let Source::File(path) = &input.source else { return (slots, FileFacts::default(), false) };
+    let Ok(map) = Map::open(path) else { return (slots, FileFacts::default(), false) };
+    let Ok(mut reader) = Reader::new(map.bytes()) else { return (slots, FileFacts::default(), false) };
+    let mut driver = Driver::new(reader.header());
+    let mut scratch = Vec::new();
+    let mut released = 0;
+    while driver.end.is_none() {
+        match reader.next_item() {
+            Ok(Item::Key(head)) => {
+                if let Ok(key) = head.key.bytes(&mut scratch, MAX_BLOB_BYTES) {
+                    let slot = &mut slots[usize::from(slot_of(key))];
+                    slot.keys += 1;
+                    slot.names = slot.names.wrapping_add(hash(key));
+                }
+            }
+            Ok(item) => driver.note(&item),
+            Err(_) => break,
+        }
+        if reader.position() - released >= CHUNK_BYTES {
+            map.release(released..reader.position());
+            released = reader.position();
+        }
+    }
+    let complete = driver.end.is_some();
+    (slots, driver.facts, complete)
 }
 
 /// Accounts for bytes between spans.
@@ -734,6 +783,7 @@ fn read_stream<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read) -> DumpResu
     let first_keys = || first_slots(Reader::resume(&input.bytes, input.base, header, 0));
     let first_slots = first_keys();
     let facts = driver.facts.clone();
+    let now_ms = job.setup.now_ms(&facts);
     let workers = Workers {
         idle: Mutex::new(Vec::new()),
         new: || Worker {
@@ -741,6 +791,7 @@ fn read_stream<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read) -> DumpResu
             fold: job.setup.fold(&facts, &|| first_slots.clone()),
             rows: RowBuffer::default(),
             keys: 0,
+            now_ms,
         },
     };
     let in_flight = AtomicUsize::new(0);
@@ -896,7 +947,7 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
         Ok(item) => return driver.note(&item),
     };
     let mut name = Vec::new();
-    let name = match head.key.bytes(&mut name, crate::value::MAX_BLOB_BYTES) {
+    let name = match head.key.bytes(&mut name, MAX_BLOB_BYTES) {
         Ok(name) => name.to_vec(),
         Err(fault) => return driver.fail(fault, None),
     };
@@ -918,7 +969,7 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
             worker.fold.observe(&measured);
             worker.keys += 1;
             if let Some(format) = job.format {
-                format.row(job.node, &measured.record, &mut worker.rows);
+                format.row(RowDump { node: job.node, now_ms: worker.now_ms }, &measured.record, &mut worker.rows);
             }
             driver.place.pass_key(head.expire_at_ms.is_some());
         }

@@ -191,7 +191,7 @@ impl<'m> Meter<'m> {
             ValueType::Module(_) => (Encoding::Raw, self.v.module.cost(self.model, serialized_bytes)),
         };
         let mut cost = self.model.object(key);
-        if matches!(kind, ValueType::Module(_)) && !matches!(self.model.family(), Family::R86 | Family::V90) {
+        if matches!(kind, ValueType::Module(_)) && !matches!(self.model.family(), Family::R82 | Family::R86 | Family::V90) {
             cost.usage = 0; // only the callback's answer and the key are added up
         }
         cost += value;

@@ -2,7 +2,7 @@
 
 use crate::analyze::summary::KeyRow;
 use crate::escape::Escape;
-use crate::pipeline::{RowBuffer, RowFormat};
+use crate::pipeline::{RowBuffer, RowDump, RowFormat};
 use crate::record::KeyRecord;
 use crate::units;
 
@@ -27,11 +27,12 @@ pub const COLUMNS: [&str; 15] = [
 
 /// Which keys get a row.
 pub trait Filter: Sync {
-    /// Whether this one does.
-    fn matches(&self, record: &KeyRecord<'_>) -> bool;
+    /// Whether this one does; `now_ms` is the time that its expiry is measured from.
+    fn matches(&self, record: &KeyRecord<'_>, now_ms: Option<i64>) -> bool;
 }
 
 /// Rows of comma-separated values (RFC 4180).
+#[allow(missing_debug_implementations)] // a filter has none
 pub struct Csv<'f> {
     /// How key names become text.
     pub escape: Escape,
@@ -59,8 +60,8 @@ impl Csv<'_> {
 }
 
 impl RowFormat for Csv<'_> {
-    fn row(&self, node: &str, record: &KeyRecord<'_>, out: &mut RowBuffer) {
-        if !self.filter.matches(record) {
+    fn row(&self, dump: RowDump<'_>, record: &KeyRecord<'_>, out: &mut RowBuffer) {
+        if !self.filter.matches(record, dump.now_ms) {
             return;
         }
         let RowBuffer { csv, scratch, .. } = out;
@@ -82,7 +83,7 @@ impl RowFormat for Csv<'_> {
             Some(ms) => field(units::rfc3339_ms(ms).as_bytes()),
             None => field(b""),
         }
-        field(node.as_bytes());
+        field(dump.node.as_bytes());
         optional(Some(u64::from(record.slot)), &mut field);
         optional(Some(record.serialized_bytes), &mut field);
         optional(record.freq.map(u64::from), &mut field);
@@ -94,6 +95,7 @@ impl RowFormat for Csv<'_> {
 }
 
 /// One JSON object per line; what is absent has no member.
+#[allow(missing_debug_implementations)] // a filter has none
 pub struct JsonLines<'f> {
     /// How key names become text.
     pub escape: Escape,
@@ -102,11 +104,11 @@ pub struct JsonLines<'f> {
 }
 
 impl RowFormat for JsonLines<'_> {
-    fn row(&self, node: &str, record: &KeyRecord<'_>, out: &mut RowBuffer) {
-        if !self.filter.matches(record) {
+    fn row(&self, dump: RowDump<'_>, record: &KeyRecord<'_>, out: &mut RowBuffer) {
+        if !self.filter.matches(record, dump.now_ms) {
             return;
         }
-        let row = KeyRow::new(node, record, self.escape);
+        let row = KeyRow::new(dump.node, record, self.escape);
         // Writing to memory cannot fail, and a row has no keys that JSON has not.
         let _ = serde_json::to_writer(&mut out.text, &row);
         out.text.push(b'\n');

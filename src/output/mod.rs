@@ -1,3 +1,7 @@
 //! What people and programs get to see. Everything here is given its figures; nothing is worked out.
 
 pub mod columns;
+pub mod html;
+pub mod json;
+pub mod table;
+pub mod text;

@@ -1,0 +1,201 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::escape::Escape;
+use crate::memory::{Allocator, Server};
+use crate::units;
+
+const EXAMPLES: &str = "\
+Examples:
+  rdbscope dump.rdb                                     an overview on the terminal
+  rdbscope report node-*.rdb --nodes nodes.conf         the page: report.html
+  rdbscope report backups/ -o cluster.html --csv keys.csv
+  rdbscope keys dump.rdb --top 20                       the 20 largest keys
+  rdbscope keys dump.rdb --type hash --match 'user:*' --min-elements 1000
+  rdbscope keys a=n1/dump.rdb b=n2/dump.rdb -o keys.csv two nodes, named a and b
+  redis-cli --rdb - | rdbscope -                        from a pipe
+
+Exit codes: 0 done, 2 usage or output, 3 a file cannot be opened or is no RDB, 4 a dump is damaged or
+truncated, 5 a format newer than known.";
+
+/// Analyze Redis and Valkey RDB dumps offline: big keys, hot keys, memory of a cluster.
+///
+/// Reads the dump files of one or more nodes, works out what every key costs in the server's memory, and touches no
+/// server. Without a command, prints an overview.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub overview: OverviewArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write the page about big keys, patterns and memory balance (and, if asked, the CSV).
+    #[command(after_help = "Example: rdbscope report node-*.rdb --nodes nodes.conf -o cluster.html --csv keys.csv")]
+    Report(ReportArgs),
+    /// Print one row per key.
+    #[command(after_help = KEYS_HELP)]
+    Keys(KeysArgs),
+}
+
+const KEYS_HELP: &str = "\
+Columns: database,type,key,size_in_bytes,encoding,num_elements,len_largest_element,expiry,
+         node,slot,serialized_bytes,freq,idle_seconds,footprint_bytes,fields_with_expiry
+  size_in_bytes     what MEMORY USAGE key SAMPLES 0 answers on the server that wrote the dump
+  footprint_bytes   what the key adds to used_memory, with its share of the key tables
+  serialized_bytes  the whole record in the dump
+What a dump does not tell is empty.
+
+Examples:
+  rdbscope keys dump.rdb --top 100 -o biggest.csv
+  rdbscope keys dump.rdb --expiry none --min-memory 1MB
+  rdbscope keys dump.rdb --format jsonl | jq .key";
+
+#[derive(Debug, Args)]
+pub struct OverviewArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Print the summary as one JSON document instead.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where the page goes.
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    pub output: PathBuf,
+    /// Also write one row per key to this file.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// Also write the summary as JSON to this file.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub text: TextArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct KeysArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where the rows go; standard output if not given.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// How a row looks.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub format: Format,
+    #[command(flatten)]
+    pub text: TextArgs,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// Only the N largest keys by footprint, largest first.
+    #[arg(long, value_name = "N")]
+    pub top: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Comma-separated values with a header line (RFC 4180).
+    Csv,
+    /// One JSON object per line.
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub struct TextArgs {
+    /// How key names become text.
+    #[arg(long, value_enum, default_value_t = Escape::Utf8)]
+    pub escape: Escape,
+    /// Put an apostrophe before names that a spreadsheet would run as a formula.
+    #[arg(long)]
+    pub spreadsheet: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which keys")]
+pub struct FilterArgs {
+    /// Only keys of these databases.
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    pub db: Vec<u64>,
+    /// Only keys of these types: string, list, set, zset, hash, stream, or a module's type.
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    pub types: Vec<String>,
+    /// Only keys whose name matches this glob, as KEYS and SCAN have it.
+    #[arg(long = "match", value_name = "GLOB")]
+    pub glob: Option<String>,
+    /// Only keys whose name contains a match of this regular expression.
+    #[arg(long, value_name = "REGEX")]
+    pub regex: Option<String>,
+    /// Only keys with at least this footprint: 512, 64KB, 10MB.
+    #[arg(long, value_name = "SIZE", value_parser = units::parse_bytes)]
+    pub min_memory: Option<u64>,
+    /// Only keys with at least so many elements (a string's bytes).
+    #[arg(long, value_name = "N")]
+    pub min_elements: Option<u64>,
+    /// Only keys without an expiry, with one, or with one that had passed when the dump was saved.
+    #[arg(long, value_enum)]
+    pub expiry: Option<ExpiryFilter>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExpiryFilter {
+    None,
+    Any,
+    Expired,
+}
+
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// Dumps: files, directories with *.rdb files, - for standard input; each may be named as NAME=PATH.
+    #[arg(required = true, value_name = "DUMP")]
+    pub dumps: Vec<String>,
+    /// Which node owns which slots: a nodes.conf, or the saved output of CLUSTER NODES.
+    #[arg(long, value_name = "FILE")]
+    pub nodes: Option<PathBuf>,
+    /// Threads to use; all cores if not given. The output is the same for any number.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// No progress on standard error.
+    #[arg(long)]
+    pub no_progress: bool,
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Memory model")]
+pub struct ModelArgs {
+    /// Model this server instead of the one that wrote the dump: redis-7.4, valkey-8.1, ...
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<Server>,
+    /// The allocator the server is linked with.
+    #[arg(long, value_enum, default_value_t = Allocator::Jemalloc)]
+    pub allocator: Allocator,
+    /// Whether the server runs in cluster mode; by default if the dump says so or --nodes is given.
+    #[arg(long, value_enum, value_name = "YES-OR-NO")]
+    pub cluster_mode: Option<YesNo>,
+    /// The server's redis.conf: its thresholds decide how values are encoded.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Measure expiries from this time (RFC 3339) instead of when the dump was saved.
+    #[arg(long, value_name = "TIME")]
+    pub now: Option<String>,
+    /// Also work out the memory on these servers, and under other settings (hash-max-listpack-entries=128).
+    #[arg(long, value_name = "SERVER-OR-SETTING", value_delimiter = ',')]
+    pub compare: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum YesNo {
+    Yes,
+    No,
+}
