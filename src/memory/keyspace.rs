@@ -114,7 +114,7 @@ fn table_bytes(model: &Model, (keys, expires): (u64, u64), of_slot: bool) -> (u6
     let family = model.options().server.family();
     let (main_struct, expires_struct) = if of_slot { slot_structs(model, family) } else { (0, 0) };
     let table = |n: u64| match family {
-        Family::V81 if of_slot => Hashtable::grown(n, 0, 0).bytes(), // the slot's table is not yet there for the hint
+        Family::V81 if of_slot => Hashtable::grown(n).bytes(), // the slot's table is not yet there for the hint
         Family::V81 | Family::V90 => Hashtable::sized_for(n).bytes(),
         Family::R82 | Family::R86 => 8 * dict_buckets(n) + 16 * dict_chained(n),
         _ => 8 * dict_buckets(n),

@@ -7,7 +7,7 @@ use super::modules::ModuleMeter;
 use super::model::{Cost, FRACTION, KeyFacts, Model, StringForm};
 use super::rax::{RaxMeter, RaxSize};
 use super::server::Family;
-use super::tables::{Hashtable, dict_buckets, dict_bytes_grown, dict_chained};
+use super::tables::{Hashtable, dict_buckets, dict_bytes_converted, dict_bytes_grown, dict_chained};
 use crate::rdb::{RdbStr, TypeByte};
 use crate::record::{Encoding, ValueType};
 use crate::value::{Packed, PackedFormat, Score, StreamFacts, StreamId, Visit, intset, listpack, ziplist};
@@ -386,18 +386,33 @@ impl<'m> Meter<'m> {
         let n = self.v.count;
         let d = self.model.layout.table_struct;
         let buckets = 8 * dict_buckets(n);
-        let mut cost = match self.model.layout.table {
-            Table::Dict => Cost::both(d + buckets + 24 * n),
+        let mut members = self.v.table;
+        let fixed = match self.model.layout.table {
+            Table::Dict => {
+                members += Cost::both(24 * n);
+                d + buckets
+            }
             // Servers of this kind count an entry of 24 for each member, though most have none.
             Table::DictNoValueSets | Table::DictNoValueAll => {
-                let real = d + buckets + 16 * dict_chained(n);
-                let usage = if self.model.family() == Family::V80 { real } else { d + buckets + 24 * n };
-                Cost { usage, real }
+                let entries = 16 * dict_chained(n);
+                let usage = if self.model.family() == Family::V80 { entries } else { 24 * n };
+                members += Cost { usage, real: entries };
+                d + buckets
             }
-            Table::Hashtable => Cost::both(d + Hashtable::sized_for(n).bytes()),
+            Table::Hashtable => d + Hashtable::sized_for(n).bytes(),
         };
-        cost += self.v.table;
+        let mut cost = Cost::both(fixed);
+        cost += self.averaged(members, n);
         cost
+    }
+
+    /// A sum over `n` elements as MEMORY USAGE comes to it: it works out an average and multiplies, in floating point, and
+    /// may so lose a byte. Redis 8.6 keeps exact sums.
+    fn averaged(&self, sum: Cost, n: u64) -> Cost {
+        if n == 0 || self.model.family() == Family::R86 {
+            return sum;
+        }
+        Cost { usage: (sum.usage as f64 / n as f64 * n as f64) as u64, real: sum.real }
     }
 
     /// How the loader holds a set after one more member (`rdb.c:rdbLoadObject`).
@@ -435,7 +450,7 @@ impl<'m> Meter<'m> {
         let mut cost = Cost { usage: head_usage, real: head_real };
         cost += Cost { usage: expected(self.v.znodes.usage), real: expected(self.v.znodes.real) };
         let buckets = match self.model.options.server.family() {
-            Family::R24 | Family::R30 | Family::R32 | Family::R40 => dict_bytes_grown(n, 0, 0),
+            Family::R24 | Family::R30 | Family::R32 | Family::R40 => dict_bytes_grown(n),
             _ => 8 * dict_buckets(n),
         };
         cost += match layout.table {
@@ -491,19 +506,23 @@ impl<'m> Meter<'m> {
         match self.model.layout.table {
             Table::Hashtable => {
                 let table = match before {
-                    Some(before) => Hashtable::grown(n, before + 1, n - before.min(n)),
+                    Some(before) => Hashtable::converted(n, before),
                     None => Hashtable::sized_for(n),
                 };
                 Cost::both(table.bytes())
             }
             Table::DictNoValueAll => {
-                let buckets = if with_expiries { dict_bytes_grown(n, 0, 0) } else { 8 * dict_buckets(n) };
+                let buckets = match before {
+                    _ if with_expiries => dict_bytes_grown(n),
+                    Some(before) => dict_bytes_converted(n, before, n),
+                    None => 8 * dict_buckets(n),
+                };
                 Cost { usage: buckets + 24 * n, real: buckets + 16 * dict_chained(n) }
             }
             _ => Cost::both(match before {
-                _ if old => dict_bytes_grown(n, 0, 0),
-                _ if with_expiries => dict_bytes_grown(n, 0, 0),
-                Some(before) => dict_bytes_grown(n, before + 1, n - (before + 1).min(n)),
+                _ if old => dict_bytes_grown(n),
+                _ if with_expiries => dict_bytes_grown(n),
+                Some(before) => dict_bytes_converted(n, before, n - (before + 1).min(n)),
                 None => 8 * dict_buckets(n),
             }),
         }
@@ -543,9 +562,9 @@ impl<'m> Meter<'m> {
             let names = self.rax_cost(names);
             let counted = model.family() == Family::R86;
             cost += Cost { usage: if counted { names.usage } else { 0 }, real: names.real };
-            if counted {
-                let union = self.union_of_pending();
-                cost += self.rax_cost(union);
+            let union = if counted { self.union_of_pending() } else { RaxSize::default() };
+            if union.keys > 0 {
+                cost += self.rax_cost(union); // made when the first entry is delivered
             }
         }
         cost

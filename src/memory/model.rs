@@ -373,11 +373,13 @@ impl Model {
                 Cost { usage: entry, real: entry + expires }
             }
             KeyPlace::Separate => {
-                let name = self.sds_header(len) + len + 1;
+                let name = if len == 0 { 3 } else { self.sds_header(len) } + len + 1;
                 let block = self.classes.of(name);
                 let usage = match self.layout.family {
-                    // MEMORY USAGE of 4.0 measures the command's argument, an embstr if short.
+                    // MEMORY USAGE of 4.0 measures the command's argument: an embstr if short, and a query buffer with
+                    // as much spare room again if very long.
                     Family::R40 if len <= 44 => len + 4,
+                    Family::R40 if len >= 32 << 10 => 2 * (len + 2) + self.sds_header(2 * (len + 2)) + 1,
                     Family::R40 | Family::R50 => name,
                     _ => block,
                 };

@@ -15,38 +15,70 @@ pub fn dict_chained(n: u64) -> u64 {
     (n as f64 - used).round().max(0.0) as u64
 }
 
-/// Bytes of bucket arrays that a `dict` holds after `n` insertions with room made for `hint` entries after the first
-/// `before` (the old array stays until the rehash that empties it is done, one used bucket per insertion).
-pub fn dict_bytes_grown(n: u64, before: u64, hint: u64) -> u64 {
-    let mut size = if before > 0 { dict_buckets(before.max(1)) } else { 0 };
-    let mut old = 0; // used buckets of the old array still to be moved, at this point of time
-    let mut old_size = 0;
-    let mut used = before;
-    if hint > 4 && dict_buckets(hint) > size && hint >= used {
-        if used > 0 {
-            (old_size, old) = (size, used_buckets(size, used));
-        }
-        size = dict_buckets(hint);
+/// Bytes of bucket arrays that a `dict` holds after `n` insertions without any hint: it doubles when it is full, and the
+/// old array stays until the rehash that empties it is done, one used bucket per insertion.
+pub fn dict_bytes_grown(n: u64) -> u64 {
+    let mut dict = GrowingDict::default();
+    dict.insert(n);
+    dict.bytes()
+}
+
+/// Bytes of bucket arrays of a `dict` that a packed hash was turned into after `before` fields, when one was too long: made
+/// for those fields, it takes the long one, is then told to make room for `hint`, and takes the rest (`rdb.c`).
+pub fn dict_bytes_converted(n: u64, before: u64, hint: u64) -> u64 {
+    let mut dict = GrowingDict::default();
+    if before > 0 {
+        dict.size = dict_buckets(before);
+        dict.used = before;
     }
-    if size == 0 {
-        size = 4;
+    dict.insert(1);
+    let rest = n.saturating_sub(before + 1);
+    if hint > 4 && dict.old == 0 && hint >= dict.used && dict_buckets(hint) > dict.size {
+        dict.grow_to(dict_buckets(hint));
     }
-    // Insertions come in rounds: until the table is full, then it doubles.
-    while used < n {
-        if used < size {
-            let step = (n - used).min(size - used);
-            used += step;
-            old = u64::saturating_sub(old, step);
-        } else {
-            (old_size, old) = (size, used_buckets(size, used));
-            size = dict_buckets(size + 1);
-            used += 1; // the insertion that makes the table grow moves nothing
+    dict.insert(rest);
+    dict.bytes()
+}
+
+/// A `dict` while entries are inserted.
+#[derive(Default)]
+struct GrowingDict {
+    size: u64,
+    used: u64,
+    old_size: u64,
+    /// Used buckets of the old array that are still to be moved.
+    old: u64,
+}
+
+impl GrowingDict {
+    fn grow_to(&mut self, size: u64) {
+        if self.used > 0 {
+            (self.old_size, self.old) = (self.size, used_buckets(self.size, self.used));
         }
-        if old == 0 {
-            old_size = 0;
+        self.size = size;
+    }
+
+    /// Inserts `n` entries, in rounds: until the table is full, then it grows.
+    fn insert(&mut self, n: u64) {
+        let end = self.used + n;
+        while self.used < end {
+            if self.used < self.size {
+                let step = (end - self.used).min(self.size - self.used);
+                self.used += step;
+                self.old = self.old.saturating_sub(step);
+                if self.old == 0 {
+                    self.old_size = 0;
+                }
+            } else {
+                self.grow_to(dict_buckets(self.size + 1));
+                self.used += 1; // the insertion that makes the table grow moves nothing
+            }
         }
     }
-    8 * (size + old_size)
+
+    fn bytes(&self) -> u64 {
+        8 * (self.size.max(4) + self.old_size)
+    }
 }
 
 fn used_buckets(size: u64, entries: u64) -> u64 {
@@ -74,14 +106,39 @@ impl Hashtable {
         Hashtable::with_buckets(n, buckets_for(n))
     }
 
-    /// A table that was sized for `hint` entries when it held `before`, and grew to `n` as it had to.
-    pub fn grown(n: u64, before: u64, hint: u64) -> Hashtable {
-        let mut buckets = if before > 0 { buckets_for(before) } else { 1 };
-        buckets = buckets.max(buckets_for(hint));
+    /// A table that took `n` entries without any hint: an entry more than it has places makes it grow.
+    pub fn grown(n: u64) -> Hashtable {
+        let mut buckets = 1;
         while n > BUCKET_ENTRIES * buckets {
             buckets = buckets_for(BUCKET_ENTRIES * buckets + 1);
         }
         Hashtable::with_buckets(n, buckets)
+    }
+
+    /// A table that a packed hash was turned into after `before` fields, when one was too long; see
+    /// [`dict_bytes_converted`]. Each insertion moves one bucket of the old table, but for the one that makes it grow.
+    pub fn converted(n: u64, before: u64) -> Hashtable {
+        let mut buckets = if before > 0 { buckets_for(before) } else { 0 };
+        let mut old = 0;
+        let mut moved = 0;
+        let rest = n.saturating_sub(before + 1);
+        for used in before..n {
+            if used == before + 1 && rest >= used && buckets_for(rest) != buckets {
+                (old, moved) = (buckets, 0);
+                buckets = buckets_for(rest);
+            }
+            if used + 1 > BUCKET_ENTRIES * buckets {
+                (old, moved) = (buckets, 0);
+                buckets = buckets_for(used + 1);
+            } else {
+                moved += 1;
+            }
+            if moved >= old {
+                old = 0;
+            }
+        }
+        let table = Hashtable::with_buckets(n, buckets);
+        Hashtable { buckets: table.buckets + old, ..table }
     }
 
     fn with_buckets(n: u64, buckets: u64) -> Hashtable {
@@ -145,14 +202,19 @@ mod tests {
     #[test]
     fn a_dict_that_grew_keeps_its_old_array_for_a_while() {
         // Measured on servers: 600, 1025 and 3000 fields without a hint (Redis 4.0).
-        assert_eq!(dict_bytes_grown(600, 0, 0), 8 * (1024 + 512));
-        assert_eq!(dict_bytes_grown(1025, 0, 0), 8 * (2048 + 1024));
-        assert_eq!(dict_bytes_grown(3000, 0, 0), 8 * (4096 + 2048));
-        assert_eq!(dict_bytes_grown(4000, 0, 0), 8 * 4096);
+        assert_eq!(dict_bytes_grown(600), 8 * (1024 + 512));
+        assert_eq!(dict_bytes_grown(1025), 8 * (2048 + 1024));
+        assert_eq!(dict_bytes_grown(3000), 8 * (4096 + 2048));
+        assert_eq!(dict_bytes_grown(4000), 8 * 4096);
+        assert_eq!(dict_bytes_grown(0), 8 * 4);
         // Five or nine fields, the first too long for a listpack: a hint for the remaining ones.
-        assert_eq!(dict_bytes_grown(5, 1, 4), 8 * (8 + 4));
-        assert_eq!(dict_bytes_grown(9, 1, 8), 8 * (16 + 8));
-        assert_eq!(dict_bytes_grown(20, 1, 19), 8 * 32);
+        assert_eq!(dict_bytes_converted(5, 0, 4), 8 * (8 + 4));
+        assert_eq!(dict_bytes_converted(9, 0, 8), 8 * (16 + 8));
+        assert_eq!(dict_bytes_converted(20, 0, 19), 8 * 32);
+        assert_eq!(dict_bytes_converted(5, 4, 0), 8 * (8 + 4)); // the last of five is too long
+        // Redis 8.6 gives the number of all fields as hint: the tenth of 17, the fourth of 9.
+        assert_eq!(dict_bytes_converted(17, 9, 17), 8 * (32 + 16));
+        assert_eq!(dict_bytes_converted(9, 3, 9), 8 * 16);
     }
 
     #[test]
@@ -161,5 +223,8 @@ mod tests {
         let children = [200, 409, 800, 1638, 3000, 6553].map(|n| Hashtable::sized_for(n).children);
         assert_eq!(children, [9, 20, 38, 82, 123, 326]);
         assert_eq!(Hashtable::sized_for(6), Hashtable { buckets: 1, children: 0 });
+        // The fifth of 16 fields, and the 71st of 128, too long: the table still moves when the last is in.
+        assert_eq!(Hashtable::converted(16, 4).buckets, 4 + 2);
+        assert_eq!(Hashtable::converted(128, 70).buckets, 32 + 16);
     }
 }

@@ -76,7 +76,7 @@ pub struct KeyHead<'a> {
     pub idle_seconds: Option<u64>,
     /// Access counter (logarithmic, 0 to 255), where the server ran an LFU policy.
     pub freq: Option<u8>,
-    /// Number of module metadata classes attached to the key (Redis 8.6).
+    /// Number of module metadata classes attached to the key that a server cannot leave out (Redis 8.6).
     pub metadata_classes: u64,
     /// Offset in the RDB stream of the first byte of the record.
     pub record_at: u64,
@@ -309,11 +309,14 @@ impl<'a> Reader<'a> {
         if classes > 7 {
             return Err(Fault { at, kind: FaultKind::BadKeyMeta { classes } });
         }
+        let mut needed = 0;
         for _ in 0..classes {
-            self.cursor.skip(4)?;
+            // The lowest bit says that a server without the module may leave the metadata out, and so it does.
+            let flags = u32::from_le_bytes(self.cursor.array()?) & 7;
+            needed += u64::from(flags & 1 == 0);
             skip_module_items(&mut self.cursor)?;
         }
-        Ok(classes)
+        Ok(needed)
     }
 
     fn slot_import(&mut self) -> Parse<Item<'a>> {
