@@ -23,6 +23,10 @@ pub struct Measure {
     pub encoding: Encoding,
 }
 
+/// The longest window of time whose expiries Valkey 9 keeps together.
+const VSET_WINDOW_MS: i64 = 8192;
+/// What an expiry takes where each has a window of its own, in bytes.
+const VSET_SPREAD_BYTES: u64 = 43;
 /// How many pending IDs are kept to find those that are pending in several groups.
 const MAX_UNION_IDS: usize = 1 << 20;
 
@@ -60,6 +64,8 @@ struct Value {
     field_len: u64,
     value_len: u64,
     fields_with_expiry: u64,
+    first_expiry_ms: i64,
+    last_expiry_ms: i64,
     /// Fields before the first one that is too long to be packed.
     packed_before_long: Option<u64>,
     longest: u64,
@@ -535,11 +541,15 @@ impl<'m> Meter<'m> {
             Family::R74 | Family::R80 | Family::R82 | Family::R86 => {
                 Cost { usage: 0, real: n * self.model.layout.field_expiry_tenths / 10 }
             }
+            // `vset.c`: one expiry needs nothing, a few a vector of pointers. More are kept by windows of time: in a
+            // table if all fall into one, else in a radix tree of them, measured with times 100 s apart.
             Family::V90 => Cost::both(match n {
                 0 | 1 => 0,
                 2..=127 => self.model.classes.of(8 + 8 * n),
-                // Measured with times 100 s apart.
-                _ => 41 * n,
+                _ if self.v.last_expiry_ms.saturating_sub(self.v.first_expiry_ms) <= VSET_WINDOW_MS => {
+                    self.model.layout.table_struct + Hashtable::grown(n).bytes()
+                }
+                _ => VSET_SPREAD_BYTES * n,
             }),
             _ => Cost::default(),
         }
@@ -812,7 +822,12 @@ impl Visit for TypedMeter<'_, '_> {
     fn field_expiry(&mut self, expire_at_ms: Option<i64>) {
         let meter = &mut *self.meter;
         meter.v.count += 1;
-        meter.v.fields_with_expiry += u64::from(expire_at_ms.is_some());
+        if let Some(ms) = expire_at_ms {
+            let first = meter.v.fields_with_expiry == 0;
+            meter.v.first_expiry_ms = if first { ms } else { meter.v.first_expiry_ms.min(ms) };
+            meter.v.last_expiry_ms = if first { ms } else { meter.v.last_expiry_ms.max(ms) };
+            meter.v.fields_with_expiry += 1;
+        }
         if meter.v.want_table {
             meter.v.table += meter.model.hash_entry(meter.v.field_len, meter.v.value_len, expire_at_ms.is_some());
         }

@@ -106,13 +106,18 @@ impl Hashtable {
         Hashtable::with_buckets(n, buckets_for(n))
     }
 
-    /// A table that took `n` entries without any hint: an entry more than it has places makes it grow.
+    /// A table that took `n` entries without any hint: an entry more than it has places makes it grow, and each further
+    /// one moves a bucket of the old table, which stays until it is empty.
     pub fn grown(n: u64) -> Hashtable {
         let mut buckets = 1;
+        let mut old = 0;
         while n > BUCKET_ENTRIES * buckets {
-            buckets = buckets_for(BUCKET_ENTRIES * buckets + 1);
+            let grows_at = BUCKET_ENTRIES * buckets + 1;
+            old = if n - grows_at < buckets { buckets } else { 0 };
+            buckets = buckets_for(grows_at);
         }
-        Hashtable::with_buckets(n, buckets)
+        let table = Hashtable::with_buckets(n, buckets);
+        Hashtable { buckets: table.buckets + old, ..table }
     }
 
     /// A table that a packed hash was turned into after `before` fields, when one was too long; see

@@ -1,5 +1,1201 @@
-//! The page.
-use std::io::{self, Write};
-use crate::analyze::Summary;
+//! The report as one HTML page: self-contained, without scripts, readable by a person who has never seen the tool.
+//!
+//! This file turns a [`Summary`] into what the templates lay out: text, exact values for the `title`s, and the geometry of
+//! the charts. It works out no figure. The templates are `templates/report.html` and the sections in `templates/report/`;
+//! they escape everything they are given, so a key's name is never markup.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufWriter, Write};
+
+use askama::Template;
+
+use crate::analyze::big::Severity;
+use crate::analyze::summary::{
+    BucketRow, Comparison, DumpRole, DumpRow, Finding, FindingKind, KeyRow, NodeRow, PatternRow, SLOTS_PER_BIN,
+    Summary, TotalsRow, TypeRow,
+};
+use crate::record::ValueType;
+use crate::units;
+
+/// Rows of a list that are seen at once; the rest is folded away.
+const SHOWN: usize = 20;
+/// Rows of a list that are on the page at all.
+const LISTED: usize = 100;
+/// Rows of each type's list of keys that are seen at once, and that are on the page at all.
+const SHOWN_OF_TYPE: usize = 10;
+const LISTED_OF_TYPE: usize = 50;
+/// Bars of a chart of nodes.
+const NODE_BARS: usize = 64;
+/// Characters of a name that are shown, and that its `title` has.
+const NAME_SHOWN: usize = 120;
+const NAME_TITLE: usize = 500;
+/// Height of the charts whose bars stand, in their own units; the lowest bar that is not nothing.
+const STANDING: f64 = 100.0;
+const LOWEST_BAR: f64 = 1.5;
+/// Cells in a row of the table of slots.
+const SLOT_COLUMNS: usize = 8;
+
 /// Writes the page.
-pub fn render(_summary: &Summary, _out: &mut dyn Write) -> io::Result<()> { Ok(()) }
+///
+/// # Errors
+/// If `out` cannot be written to.
+pub fn render(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    Page::new(summary).write_into(&mut out)?;
+    out.flush()
+}
+
+/// All that the templates need.
+#[derive(Template)]
+#[template(path = "report.html", whitespace = "minimize")]
+struct Page<'s> {
+    summary: &'s Summary,
+    title: String,
+    verdict: String,
+    severity: &'static str,
+    tiles: Vec<Tile>,
+    incomplete: Vec<String>,
+    findings: List<FindingView<'s>>,
+    dumps: DumpsView<'s>,
+    nodes: NodesView<'s>,
+    slots: SlotsView<'s>,
+    types: TypesView,
+    key_columns: KeyColumns,
+    thresholds: ThresholdsView,
+    biggest: List<KeyView>,
+    biggest_of_type: Vec<(&'static str, List<KeyView>)>,
+    longest: List<KeyView>,
+    patterns: PatternsView,
+    expiry: ExpiryView,
+    heat: HeatView,
+    databases: List<DatabaseView>,
+    comparisons: ComparisonsView,
+    settings: Vec<(&'static str, String)>,
+    servers: String,
+}
+
+/// Bytes as text, with the exact number for the `title` (empty where the text says it already).
+#[derive(Clone)]
+struct Size {
+    text: String,
+    exact: String,
+}
+
+impl Size {
+    fn new(bytes: u64) -> Size {
+        let exact = if bytes < 1024 { String::new() } else { format!("{} bytes", units::count(bytes)) };
+        Size { text: units::bytes(bytes), exact }
+    }
+
+    /// A size that may be below nothing.
+    fn signed(bytes: i64) -> Size {
+        let size = Size::new(bytes.unsigned_abs());
+        if bytes >= 0 {
+            return size;
+        }
+        let minus = |text: String| if text.is_empty() { text } else { format!("\u{2212}{text}") };
+        Size { text: minus(size.text), exact: minus(size.exact) }
+    }
+}
+
+/// A list of which the first rows are seen, the next are folded away, and the last are left out.
+struct List<T> {
+    first: Vec<T>,
+    rest: Vec<T>,
+    left_out: usize,
+}
+
+impl<T> List<T> {
+    fn new<'r, R: 'r>(rows: &'r [R], shown: usize, listed: usize, view: impl Fn(&'r R) -> T) -> List<T> {
+        // A fold that hides only a few rows is worth less than it costs.
+        let shown = if rows.len() <= shown + shown / 4 { rows.len() } else { shown };
+        let mut first: Vec<T> = rows.iter().take(listed).map(view).collect();
+        let rest = first.split_off(shown.min(first.len()));
+        List { left_out: rows.len() - first.len() - rest.len(), first, rest }
+    }
+}
+
+/// A text that may be long: what is shown, and the `title` with more of it (empty if all is shown).
+struct Name {
+    text: String,
+    title: String,
+}
+
+impl Name {
+    fn new(text: &str) -> Name {
+        let Some((cut, _)) = text.char_indices().nth(NAME_SHOWN) else {
+            return Name { text: text.to_owned(), title: String::new() };
+        };
+        let title = match text.char_indices().nth(NAME_TITLE) {
+            Some((end, _)) => {
+                format!("{}\u{2026} ({} characters)", &text[..end], units::count(text.chars().count() as u64))
+            }
+            None => text.to_owned(),
+        };
+        Name { text: format!("{}\u{2026}", &text[..cut]), title }
+    }
+}
+
+/// A figure of the header.
+struct Tile {
+    label: &'static str,
+    value: Size,
+    note: String,
+}
+
+/// A part of a bar, in per cent of its width.
+struct Segment {
+    x: f64,
+    width: f64,
+    class: &'static str,
+}
+
+/// A bar with its words.
+struct Bar {
+    label: String,
+    segments: Vec<Segment>,
+    value: Size,
+    /// What the picture says, for those who do not see it.
+    says: String,
+}
+
+/// An entry of a legend.
+struct Key {
+    class: &'static str,
+    label: String,
+}
+
+struct FindingView<'s> {
+    severity: &'static str,
+    kind: &'static str,
+    section: &'static str,
+    finding: &'s Finding,
+}
+
+struct DumpsView<'s> {
+    rows: List<DumpView<'s>>,
+    reconciled: List<ReconciledView>,
+    /// Names of the counted dumps that do not say their memory.
+    silent: String,
+}
+
+struct DumpView<'s> {
+    row: &'s DumpRow,
+    name: Name,
+    path: Name,
+    saved: Option<Time>,
+    keys: String,
+    rdb: Size,
+    role: String,
+    error: Option<Name>,
+    checksum_bad: bool,
+    damages: Vec<(String, Name, &'s str)>,
+    damages_left_out: String,
+    aux: Vec<(&'s str, Name)>,
+    modules: String,
+}
+
+/// A time, short, with all of it for the `title`.
+struct Time {
+    text: String,
+    exact: String,
+}
+
+struct ReconciledView {
+    bar: Bar,
+    /// Where the server's own figure stands in the bar.
+    mark: f64,
+    used: Size,
+    empty: Size,
+    keys: Size,
+    other: Size,
+    other_share: String,
+    words: String,
+}
+
+struct NodesView<'s> {
+    imbalance: String,
+    legend: Vec<Key>,
+    bars: Vec<Bar>,
+    bars_left_out: usize,
+    mean: Option<f64>,
+    rows: List<NodeView<'s>>,
+    any_owner: bool,
+    any_heat: bool,
+    many: bool,
+}
+
+struct NodeView<'s> {
+    row: &'s NodeRow,
+    name: Name,
+    keys: String,
+    memory: Size,
+    share: String,
+    used: Option<Size>,
+    slots: String,
+    slots_with_keys: String,
+    misplaced: String,
+    heat: String,
+}
+
+struct SlotsView<'s> {
+    cluster: bool,
+    bins: Vec<SlotBin>,
+    width: usize,
+    mean: f64,
+    mean_text: Size,
+    top: Size,
+    says: String,
+    with_keys: String,
+    heaviest: List<SlotView>,
+    table: Vec<(String, Vec<Size>)>,
+    offsets: Vec<String>,
+    notes: Vec<SlotNote<'s>>,
+    missing: Vec<(&'s str, &'s str, String, &'s str)>,
+    misplaced: Vec<(&'s str, Name, u16)>,
+}
+
+struct SlotBin {
+    x: usize,
+    y: f64,
+    height: f64,
+    class: &'static str,
+    title: String,
+}
+
+struct SlotView {
+    slot: u16,
+    node: Name,
+    keys: String,
+    memory: Size,
+    share: String,
+    width: f64,
+}
+
+struct SlotNote<'s> {
+    label: &'static str,
+    value: String,
+    slots: &'s str,
+}
+
+struct TypesView {
+    bars: Vec<Bar>,
+    rows: Vec<TypeView>,
+    upper_ends: Vec<Size>,
+    distribution: Vec<(String, Vec<String>)>,
+    any_field_expiry: bool,
+}
+
+struct TypeView {
+    name: String,
+    class: &'static str,
+    keys: String,
+    memory: Size,
+    share: String,
+    p50: Size,
+    p99: Size,
+    largest: Size,
+    elements: String,
+    most_elements: String,
+    big: String,
+    fields_with_expiry: String,
+    encodings: Vec<EncodingView>,
+    spark: Vec<SparkBar>,
+    spark_says: String,
+}
+
+struct EncodingView {
+    name: &'static str,
+    keys: String,
+    memory: Size,
+    share: String,
+    largest: Size,
+    elements: String,
+}
+
+struct SparkBar {
+    x: usize,
+    y: f64,
+    height: f64,
+    title: String,
+}
+
+/// Which columns the lists of keys have: those in which anything would stand.
+#[derive(Clone, Copy)]
+struct KeyColumns {
+    database: bool,
+    node: bool,
+    slot: bool,
+    freq: bool,
+    idle: bool,
+}
+
+struct KeyView {
+    name: Name,
+    type_name: String,
+    class: &'static str,
+    encoding: &'static str,
+    database: u64,
+    elements: String,
+    largest_element: Option<Size>,
+    memory: Option<Size>,
+    usage: Option<Size>,
+    serialized: Size,
+    expiry: Option<Time>,
+    node: Name,
+    slot: u16,
+    freq: String,
+    idle: String,
+    width: f64,
+}
+
+struct ThresholdsView {
+    elements_warning: String,
+    elements_critical: String,
+    memory_warning: Size,
+    memory_critical: Size,
+}
+
+struct PatternsView {
+    rows: List<PatternView>,
+    left_out: String,
+}
+
+struct PatternView {
+    name: Name,
+    keys: String,
+    memory: Size,
+    share: String,
+    width: f64,
+    average: Size,
+    largest: Size,
+    persistent: String,
+    persistent_share: String,
+    expired: String,
+    types: Vec<(&'static str, &'static str)>,
+}
+
+struct ExpiryView {
+    bars: Vec<Bar>,
+    rows: Vec<ShareView>,
+    /// The sums: never, and at some time.
+    sums: Vec<ShareView>,
+    any_volatile: bool,
+    fields: String,
+}
+
+/// A row of a distribution.
+struct ShareView {
+    label: &'static str,
+    keys: String,
+    keys_share: String,
+    memory: Size,
+    memory_share: String,
+}
+
+struct HeatView {
+    bands: Option<Distribution>,
+    hottest: List<KeyView>,
+    idle: Option<Distribution>,
+    /// The tables of these distributions have no sums.
+    no_sums: Vec<ShareView>,
+}
+
+struct Distribution {
+    bars: Vec<Bar>,
+    rows: Vec<ShareView>,
+}
+
+struct DatabaseView {
+    database: u64,
+    keys: String,
+    memory: Size,
+    share: String,
+    width: f64,
+    elements: String,
+    expires: String,
+    expires_share: String,
+}
+
+struct ComparisonsView {
+    names: Vec<String>,
+    rows: Vec<ComparedView>,
+}
+
+struct ComparedView {
+    label: String,
+    class: &'static str,
+    total: bool,
+    own: Size,
+    others: Vec<(Size, String, &'static str)>,
+}
+
+impl<'s> Page<'s> {
+    fn new(summary: &'s Summary) -> Page<'s> {
+        let total = summary.totals.footprint_bytes;
+        let key_columns = KeyColumns {
+            database: summary.databases.len() > 1,
+            node: summary.nodes.len() > 1,
+            slot: is_cluster(summary),
+            freq: summary.freq.is_some(),
+            idle: summary.idle.is_some(),
+        };
+        let by_memory = |keys: &'s [KeyRow], shown, listed| {
+            let top = keys.iter().filter_map(|key| key.footprint_bytes).max().unwrap_or(0);
+            List::new(keys, shown, listed, |key| key_view(key, part(key.footprint_bytes.unwrap_or(0), top)))
+        };
+        let most = summary.longest.iter().filter_map(|key| key.num_elements).max().unwrap_or(0);
+        let thresholds = &summary.big_thresholds;
+        let largest_database = summary.databases.iter().map(|row| row.totals.footprint_bytes).max().unwrap_or(0);
+        Page {
+            summary,
+            title: title(summary),
+            verdict: verdict(summary),
+            severity: summary.findings.iter().map(|finding| finding.severity).max().map_or("good", Severity::as_str),
+            tiles: tiles(summary),
+            incomplete: incomplete(summary),
+            findings: List::new(&summary.findings, SHOWN, LISTED, finding_view),
+            dumps: dumps_view(summary),
+            nodes: nodes_view(summary),
+            slots: slots_view(summary),
+            types: types_view(summary),
+            key_columns,
+            thresholds: ThresholdsView {
+                elements_warning: units::count(thresholds.elements_warning),
+                elements_critical: units::count(thresholds.elements_critical),
+                memory_warning: Size::new(thresholds.memory_warning_bytes),
+                memory_critical: Size::new(thresholds.memory_critical_bytes),
+            },
+            biggest: by_memory(&summary.biggest, SHOWN, LISTED),
+            biggest_of_type: summary
+                .biggest_of_type
+                .iter()
+                .map(|top| (top.value_type, by_memory(&top.keys, SHOWN_OF_TYPE, LISTED_OF_TYPE)))
+                .collect(),
+            longest: List::new(&summary.longest, SHOWN, LISTED, |key| {
+                key_view(key, part(key.num_elements.unwrap_or(0), most))
+            }),
+            patterns: patterns_view(summary),
+            expiry: expiry_view(summary),
+            heat: HeatView {
+                bands: summary.freq.as_ref().map(|freq| distribution(&freq.bands, &summary.totals)),
+                hottest: List::new(summary.freq.as_ref().map_or(&[], |freq| &freq.hottest), SHOWN, LISTED, |key| {
+                    key_view(key, part(u64::from(key.freq.unwrap_or(0)), u64::from(u8::MAX)))
+                }),
+                idle: summary.idle.as_ref().map(|idle| distribution(idle, &summary.totals)),
+                no_sums: Vec::new(),
+            },
+            databases: List::new(&summary.databases, SHOWN, LISTED, |row| DatabaseView {
+                database: row.database,
+                keys: units::count(row.totals.keys),
+                memory: Size::new(row.totals.footprint_bytes),
+                share: units::percent(row.totals.footprint_bytes, total),
+                width: part(row.totals.footprint_bytes, largest_database),
+                elements: units::count(row.totals.elements),
+                expires: units::count(row.keys_with_expiry),
+                expires_share: units::percent(row.keys_with_expiry, row.totals.keys),
+            }),
+            comparisons: comparisons_view(summary),
+            settings: settings(summary),
+            servers: joined(summary.dumps.iter().filter_map(|dump| dump.modelled_as.as_deref())),
+        }
+    }
+}
+
+/// `part` of `whole` in per cent, rounded for a drawing.
+fn part(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { rounded(part as f64 / whole as f64 * 100.0) }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+fn plural(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", units::count(n), if n == 1 { one } else { many })
+}
+
+/// Each name once, in their order.
+fn joined<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    names.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// Classes of the types' colours, by [`ValueType::index`].
+const TYPE_CLASSES: [&str; 7] = ["t0", "t1", "t2", "t3", "t4", "t5", "t6"];
+
+fn type_class(value_type: ValueType) -> &'static str {
+    TYPE_CLASSES[value_type.index()]
+}
+
+/// The class of a name of `TYPE_NAMES`.
+fn name_class(name: &str) -> &'static str {
+    crate::analyze::summary::TYPE_NAMES
+        .iter()
+        .zip(TYPE_CLASSES)
+        .find(|(known, _)| **known == name)
+        .map_or("t6", |(_, class)| class)
+}
+
+fn is_cluster(summary: &Summary) -> bool {
+    summary.cluster.is_some() || summary.dumps.iter().any(|dump| dump.cluster_mode)
+}
+
+/// `2026-01-01 00:00:00` of `2026-01-01T00:00:00.000Z`; a time that is no date stays as it is.
+fn time_view(rfc3339: &str) -> Time {
+    let text = match rfc3339.split_once('T') {
+        Some((date, time)) => format!("{date} {}", time.split(['.', 'Z']).next().unwrap_or(time)),
+        None => rfc3339.to_owned(),
+    };
+    Time { text, exact: rfc3339.to_owned() }
+}
+
+fn title(summary: &Summary) -> String {
+    let subject = match summary.dumps.as_slice() {
+        [] => "no dump".to_owned(),
+        [dump] => Name::new(&dump.name).text,
+        dumps => plural(dumps.len() as u64, "dump", "dumps"),
+    };
+    format!("{subject}: memory report")
+}
+
+/// The page in one sentence.
+fn verdict(summary: &Summary) -> String {
+    let found = |severity| summary.findings.iter().filter(|finding| finding.severity == severity).count() as u64;
+    let read = summary.dumps.iter().filter(|dump| dump.role != DumpRole::Unread).count();
+    if read == 0 {
+        return "Nothing could be read: this page has no figures.".to_owned();
+    }
+    let subject = match summary.nodes.len() as u64 {
+        n if is_cluster(summary) => plural(n, "node", "nodes"),
+        n => plural(n, "dump", "dumps"),
+    };
+    let verb = if summary.nodes.len() == 1 { "holds" } else { "hold" };
+    let what = match summary.totals.keys {
+        0 => format!("{subject} {verb} no keys"),
+        keys => format!(
+            "{subject} {verb} {} in {}",
+            plural(keys, "key", "keys"),
+            units::bytes(summary.totals.footprint_bytes)
+        ),
+    };
+    let counts: Vec<String> = [
+        (found(Severity::Critical), "critical finding", "critical findings"),
+        (found(Severity::Warning), "warning", "warnings"),
+    ]
+    .into_iter()
+    .filter(|(n, ..)| *n > 0)
+    .map(|(n, one, many)| plural(n, one, many))
+    .collect();
+    let grave = if counts.is_empty() { "nothing stands out".to_owned() } else { counts.join(" and ") };
+    let notice = if summary.complete { "" } else { " Not everything could be read." };
+    format!("{what}: {grave}.{notice}")
+}
+
+fn tiles(summary: &Summary) -> Vec<Tile> {
+    let totals = &summary.totals;
+    let count = |n| Size { text: units::count(n), exact: String::new() };
+    let mut tiles = vec![
+        Tile { label: "Keys", value: count(totals.keys), note: format!("{} elements", units::count(totals.elements)) },
+        Tile {
+            label: "Memory",
+            value: Size::new(totals.footprint_bytes),
+            note: "what the keys add to used_memory".to_owned(),
+        },
+        Tile {
+            label: "MEMORY USAGE",
+            value: Size::new(totals.memory_usage_bytes),
+            note: "what the servers would answer".to_owned(),
+        },
+        Tile { label: "Serialized", value: Size::new(totals.serialized_bytes), note: "in the dumps".to_owned() },
+    ];
+    if let Some((key, bytes)) = summary.biggest.first().and_then(|key| Some((key, key.footprint_bytes?))) {
+        tiles.push(Tile {
+            label: "Largest key",
+            value: Size::new(bytes),
+            note: format!("{} of all, a {}", units::percent(bytes, totals.footprint_bytes), key.value_type),
+        });
+    }
+    tiles.push(Tile {
+        label: "Never expire",
+        value: Size { text: units::percent(summary.expiry.persistent.keys, totals.keys), exact: String::new() },
+        note: format!("{} keys", units::count(summary.expiry.persistent.keys)),
+    });
+    tiles
+}
+
+/// What the page's figures lack.
+fn incomplete(summary: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
+    for dump in &summary.dumps {
+        let name = Name::new(&dump.name).text;
+        if dump.role == DumpRole::Unread {
+            let error = dump.error.as_deref().map(|error| Name::new(error).text).unwrap_or_default();
+            lines.push(format!("{name} could not be read and is not counted: {error}"));
+        } else if let Some(error) = &dump.error {
+            let read = plural(dump.totals.keys, "key", "keys");
+            lines.push(format!("{name} is damaged or cut; {read} of it were read: {error}"));
+        }
+        if dump.damaged_keys > 0 {
+            let broken = plural(dump.damaged_keys, "value is", "values are");
+            lines.push(format!("{name}: {broken} broken inside and without a size"));
+        }
+    }
+    if let Some(cluster) = summary.cluster.as_ref().filter(|cluster| !cluster.missing_masters.is_empty()) {
+        let missing = plural(cluster.missing_masters.len() as u64, "master has", "masters have");
+        lines.push(format!(
+            "{missing} no dump here: {} are not covered",
+            plural(cluster.uncovered_count, "slot", "slots")
+        ));
+    }
+    lines
+}
+
+fn finding_view(finding: &Finding) -> FindingView<'_> {
+    let (kind, section) = match finding.kind {
+        FindingKind::DumpUnread => ("unread dump", "read"),
+        FindingKind::DumpDamaged => ("damaged dump", "read"),
+        FindingKind::ValuesDamaged => ("damaged values", "read"),
+        FindingKind::BigKey => ("big key", "biggest"),
+        FindingKind::NodeImbalance => ("imbalance", "nodes"),
+        FindingKind::HotNode => ("hot node", "nodes"),
+        FindingKind::SlotConcentration => ("heavy slot", "slots"),
+        FindingKind::MissingMaster => ("missing master", "slots"),
+        FindingKind::UncoveredSlots => ("uncovered slots", "slots"),
+        FindingKind::MisplacedKeys => ("misplaced keys", "slots"),
+        FindingKind::ReplicaDump => ("replica", "read"),
+        FindingKind::UnmatchedDump => ("unmatched dump", "read"),
+        FindingKind::ExpiredKeys => ("expired keys", "expiry"),
+        FindingKind::Incomparable => ("mixed servers", "how"),
+    };
+    FindingView { severity: finding.severity.as_str(), kind, section, finding }
+}
+
+fn dumps_view(summary: &Summary) -> DumpsView<'_> {
+    let counted = || summary.dumps.iter().filter(|dump| dump.role == DumpRole::Counted);
+    let reconciled: Vec<&DumpRow> = counted().filter(|dump| dump.other_bytes.is_some()).collect();
+    let longest = reconciled.iter().map(|dump| reconciled_end(dump)).max().unwrap_or(0);
+    DumpsView {
+        rows: List::new(&summary.dumps, SHOWN, LISTED, dump_view),
+        reconciled: List::new(&reconciled, SHOWN, LISTED, |dump| reconciled_view(dump, longest)),
+        silent: joined(counted().filter(|dump| dump.other_bytes.is_none()).map(|dump| dump.name.as_str())),
+    }
+}
+
+fn dump_view(dump: &DumpRow) -> DumpView<'_> {
+    let damages: Vec<_> = dump
+        .damages
+        .iter()
+        .map(|damage| (units::count(damage.at_byte), Name::new(&damage.key), damage.what.as_str()))
+        .collect();
+    let unlisted = dump.damaged_keys.saturating_sub(damages.len() as u64);
+    DumpView {
+        row: dump,
+        name: Name::new(&dump.name),
+        path: Name::new(&dump.path),
+        saved: dump.saved_at.as_deref().map(time_view),
+        keys: units::count(dump.totals.keys),
+        rdb: Size::new(dump.rdb_bytes),
+        role: match &dump.role {
+            DumpRole::Counted => "counted".to_owned(),
+            DumpRole::SameAs(other) => format!("same keys as {}, not counted", Name::new(other).text),
+            DumpRole::Unread => "not read".to_owned(),
+        },
+        error: dump.error.as_deref().map(Name::new),
+        checksum_bad: matches!(dump.checksum, "wrong" | "not reached"),
+        damages,
+        damages_left_out: if unlisted == 0 { String::new() } else { format!("and {} more", units::count(unlisted)) },
+        aux: dump.aux.iter().map(|fact| (fact.name.as_str(), Name::new(&fact.value))).collect(),
+        modules: joined(dump.modules.iter().map(String::as_str)),
+    }
+}
+
+/// Where the longer of a dump's two sums ends.
+fn reconciled_end(dump: &DumpRow) -> u64 {
+    let estimate = dump.empty_server_bytes.unwrap_or(0).saturating_add(dump.totals.footprint_bytes);
+    estimate.max(dump.used_memory_bytes.unwrap_or(0))
+}
+
+fn reconciled_view(dump: &DumpRow, longest: u64) -> ReconciledView {
+    let used = dump.used_memory_bytes.unwrap_or(0);
+    let empty = dump.empty_server_bytes.unwrap_or(0);
+    let keys = dump.totals.footprint_bytes;
+    let other = dump.other_bytes.unwrap_or(0);
+    let other_share = units::percent(other.unsigned_abs(), used);
+    let words = match other {
+        0 => "The server and its keys account for used_memory to the byte.".to_owned(),
+        1.. => format!(
+            "{} was in use: {} by the server itself, {} by the keys, and {} ({other_share}) by everything else.",
+            units::bytes(used),
+            units::bytes(empty),
+            units::bytes(keys),
+            units::bytes(other.unsigned_abs())
+        ),
+        _ => format!(
+            "{} was in use, yet server and keys are estimated at {} ({other_share}) more: the estimate is too high by that.",
+            units::bytes(used),
+            units::bytes(other.unsigned_abs())
+        ),
+    };
+    let mut segments = Vec::new();
+    let mut x = 0.0;
+    for (bytes, class) in [(empty, "r0"), (keys, "r1"), (other.max(0).unsigned_abs(), "r2")] {
+        let width = part(bytes, longest);
+        segments.push(Segment { x: rounded(x), width, class });
+        x += width;
+    }
+    ReconciledView {
+        bar: Bar { label: Name::new(&dump.name).text, segments, value: Size::new(used), says: words.clone() },
+        mark: part(used, longest),
+        used: Size::new(used),
+        empty: Size::new(empty),
+        keys: Size::new(keys),
+        other: Size::signed(other),
+        other_share: if other < 0 { format!("\u{2212}{other_share}") } else { other_share },
+        words,
+    }
+}
+
+fn nodes_view(summary: &Summary) -> NodesView<'_> {
+    let total = summary.totals.footprint_bytes;
+    let largest = summary.nodes.iter().map(|node| node.totals.footprint_bytes).max().unwrap_or(0);
+    let mut charted: Vec<&NodeRow> = summary.nodes.iter().collect();
+    if charted.len() > NODE_BARS {
+        charted.sort_by_key(|node| std::cmp::Reverse(node.totals.footprint_bytes));
+        charted.truncate(NODE_BARS);
+    }
+    NodesView {
+        imbalance: summary.imbalance.as_ref().map_or(String::new(), |imbalance| {
+            let ratio = units::ratio(imbalance.max_to_mean_per_mille as f64 / 1000.0);
+            let heat = imbalance.heat_max_to_min_per_mille.map_or(String::new(), |heat| {
+                format!(
+                    " By the keys\u{2019} access counters, the hottest node has {} the heat of the coolest.",
+                    units::ratio(heat as f64 / 1000.0)
+                )
+            });
+            format!(
+                "The fullest node, {}, holds {}: {ratio} the mean of {} (1.00x would be even).{heat}",
+                Name::new(&imbalance.largest_node).text,
+                units::bytes(imbalance.largest_bytes),
+                units::bytes(imbalance.mean_bytes)
+            )
+        }),
+        legend: type_legend(&summary.types),
+        bars: charted.iter().map(|node| node_bar(node, largest)).collect(),
+        bars_left_out: summary.nodes.len() - charted.len(),
+        mean: summary.imbalance.as_ref().map(|imbalance| part(imbalance.mean_bytes, largest)),
+        rows: List::new(&summary.nodes, SHOWN, usize::MAX, |node| NodeView {
+            row: node,
+            name: Name::new(&node.name),
+            keys: units::count(node.totals.keys),
+            memory: Size::new(node.totals.footprint_bytes),
+            share: units::percent(node.totals.footprint_bytes, total),
+            used: node.used_memory_bytes.map(Size::new),
+            slots: node.slots_owned_count.map_or(String::new(), units::count),
+            slots_with_keys: units::count(node.slots_with_keys),
+            misplaced: units::count(node.misplaced_keys),
+            heat: node.heat.map_or(String::new(), units::count),
+        }),
+        any_owner: summary.nodes.iter().any(|node| node.address.is_some()),
+        any_heat: summary.nodes.iter().any(|node| node.heat.is_some()),
+        many: summary.nodes.len() > 1,
+    }
+}
+
+/// The types that there are; all modules have one colour.
+fn type_legend(types: &[TypeRow]) -> Vec<Key> {
+    let mut legend: Vec<Key> = Vec::new();
+    for row in types {
+        let class = type_class(row.value_type);
+        if legend.last().is_none_or(|last| last.class != class) {
+            let label = match row.value_type {
+                ValueType::Module(_) => "module types".to_owned(),
+                plain => plain.to_string(),
+            };
+            legend.push(Key { class, label });
+        }
+    }
+    legend
+}
+
+fn node_bar(node: &NodeRow, largest: u64) -> Bar {
+    let mut x = 0.0;
+    let mut parts = Vec::new();
+    let mut segments = Vec::new();
+    for row in &node.by_type {
+        let width = part(row.footprint_bytes, largest);
+        segments.push(Segment { x: rounded(x), width, class: type_class(row.value_type) });
+        parts.push(format!("{} {}", row.value_type, units::bytes(row.footprint_bytes)));
+        x += width;
+    }
+    let label = Name::new(&node.name).text;
+    let says = format!("{label}: {}; {}", units::bytes(node.totals.footprint_bytes), parts.join(", "));
+    Bar { label, segments, value: Size::new(node.totals.footprint_bytes), says }
+}
+
+/// The class of a run of slots by how much it has over an even spread.
+fn slot_class(bytes: u64, mean: f64) -> &'static str {
+    match bytes as f64 / mean {
+        _ if bytes == 0 => "h0",
+        share if share < 0.5 => "h1",
+        share if share < 1.5 => "h2",
+        share if share < 4.0 => "h3",
+        _ => "h4",
+    }
+}
+
+fn slots_view(summary: &Summary) -> SlotsView<'_> {
+    let slots = &summary.slots;
+    let total = summary.totals.footprint_bytes;
+    let top = slots.bins.iter().copied().max().unwrap_or(0);
+    let mean = slots.bins.iter().sum::<u64>() as f64 / slots.bins.len().max(1) as f64;
+    let span = |index: usize| format!("{}\u{2013}{}", index * SLOTS_PER_BIN, (index + 1) * SLOTS_PER_BIN - 1);
+    let bins = slots.bins.iter().enumerate().filter(|(_, bytes)| **bytes > 0).map(|(index, &bytes)| {
+        let height = rounded((bytes as f64 / top as f64 * STANDING).max(LOWEST_BAR));
+        SlotBin {
+            x: index,
+            y: rounded(STANDING - height),
+            height,
+            class: slot_class(bytes, mean),
+            title: format!("slots {}: {}", span(index), units::bytes(bytes)),
+        }
+    });
+    let heaviest_slot = slots.heaviest.first().map_or(0, |slot| slot.footprint_bytes);
+    let densest = slots.bins.iter().position(|bytes| *bytes == top).unwrap_or(0);
+    let mut notes = Vec::new();
+    if let Some(cluster) = &summary.cluster {
+        let mut note = |label, count, slots| {
+            notes.push(SlotNote {
+                label,
+                value: if count == 0 { "none".to_owned() } else { units::count(count) },
+                slots,
+            });
+        };
+        if cluster.owners_from == "nodes file" {
+            note("Slots without a dump", cluster.uncovered_count, cluster.uncovered.as_str());
+            note("Keys outside their node\u{2019}s slots", cluster.misplaced_keys, cluster.misplaced_slots.as_str());
+        } else {
+            note("Slots with keys in more than one dump", cluster.shared_count, cluster.shared.as_str());
+        }
+    }
+    SlotsView {
+        cluster: is_cluster(summary),
+        bins: bins.collect(),
+        width: slots.bins.len(),
+        mean: if top == 0 { STANDING } else { rounded(STANDING - mean / top as f64 * STANDING) },
+        mean_text: Size::new(mean.round() as u64),
+        top: Size::new(top),
+        says: format!(
+            "Memory over the slots in runs of {SLOTS_PER_BIN}; the most, {}, lies in slots {}",
+            units::bytes(top),
+            span(densest)
+        ),
+        with_keys: units::count(slots.with_keys),
+        heaviest: List::new(&slots.heaviest, SHOWN, LISTED, |slot| SlotView {
+            slot: slot.slot,
+            node: Name::new(&slot.node),
+            keys: units::count(slot.keys),
+            memory: Size::new(slot.footprint_bytes),
+            share: units::percent(slot.footprint_bytes, total),
+            width: part(slot.footprint_bytes, heaviest_slot),
+        }),
+        table: slots
+            .bins
+            .chunks(SLOT_COLUMNS)
+            .enumerate()
+            .map(|(row, bins)| {
+                ((row * SLOT_COLUMNS * SLOTS_PER_BIN).to_string(), bins.iter().map(|&bytes| Size::new(bytes)).collect())
+            })
+            .collect(),
+        offsets: (0..SLOT_COLUMNS).map(|column| format!("+{}", column * SLOTS_PER_BIN)).collect(),
+        notes,
+        missing: summary
+            .cluster
+            .iter()
+            .flat_map(|cluster| &cluster.missing_masters)
+            .map(|master| {
+                (master.address.as_str(), master.id.as_str(), units::count(master.slots_count), master.slots.as_str())
+            })
+            .collect(),
+        misplaced: summary
+            .cluster
+            .iter()
+            .flat_map(|cluster| &cluster.misplaced_examples)
+            .map(|key| (key.node.as_str(), Name::new(&key.key), key.slot))
+            .collect(),
+    }
+}
+
+fn types_view(summary: &Summary) -> TypesView {
+    let total = summary.totals.footprint_bytes;
+    let largest = summary.types.iter().map(|row| row.totals.footprint_bytes).max().unwrap_or(0);
+    // One scale for all: the doublings from the smallest key to the largest.
+    let ends: BTreeSet<u64> = summary.types.iter().flat_map(|row| &row.sizes).map(|(end, _)| *end).collect();
+    let ends: Vec<u64> = ends.into_iter().collect();
+    TypesView {
+        bars: summary
+            .types
+            .iter()
+            .map(|row| {
+                let label = Name::new(row.value_type.as_str()).text;
+                let memory = row.totals.footprint_bytes;
+                Bar {
+                    says: format!("{label}: {}, {} of all", units::bytes(memory), units::percent(memory, total)),
+                    segments: vec![Segment { x: 0.0, width: part(memory, largest), class: type_class(row.value_type) }],
+                    value: Size::new(memory),
+                    label,
+                }
+            })
+            .collect(),
+        rows: summary.types.iter().map(|row| type_view(row, total, &ends)).collect(),
+        upper_ends: ends.iter().map(|&end| Size::new(end)).collect(),
+        distribution: ends
+            .iter()
+            .map(|end| {
+                let keys =
+                    |row: &TypeRow| row.sizes.iter().find(|(known, _)| known == end).map_or(0, |(_, keys)| *keys);
+                let text = |keys| if keys == 0 { String::new() } else { units::count(keys) };
+                (units::bytes(*end), summary.types.iter().map(|row| text(keys(row))).collect())
+            })
+            .collect(),
+        any_field_expiry: summary.types.iter().any(|row| row.fields_with_expiry > 0),
+    }
+}
+
+fn type_view(row: &TypeRow, total: u64, ends: &[u64]) -> TypeView {
+    let most = row.sizes.iter().map(|(_, keys)| *keys).max().unwrap_or(0);
+    let spark = row.sizes.iter().filter(|(_, keys)| *keys > 0).map(|(end, keys)| {
+        let height = rounded((*keys as f64 / most as f64 * STANDING).max(LOWEST_BAR));
+        SparkBar {
+            x: ends.iter().position(|known| known == end).unwrap_or(0),
+            y: rounded(STANDING - height),
+            height,
+            title: format!("below {}: {}", units::bytes(*end), plural(*keys, "key", "keys")),
+        }
+    });
+    TypeView {
+        name: Name::new(row.value_type.as_str()).text,
+        class: type_class(row.value_type),
+        keys: units::count(row.totals.keys),
+        memory: Size::new(row.totals.footprint_bytes),
+        share: units::percent(row.totals.footprint_bytes, total),
+        p50: Size::new(row.p50_bytes),
+        p99: Size::new(row.p99_bytes),
+        largest: Size::new(row.largest_bytes),
+        elements: units::count(row.totals.elements),
+        most_elements: units::count(row.most_elements),
+        big: match (row.big_keys, row.critical_keys) {
+            (0, _) => String::new(),
+            (big, 0) => units::count(big),
+            (big, critical) => format!("{}, {} critical", units::count(big), units::count(critical)),
+        },
+        fields_with_expiry: if row.fields_with_expiry == 0 {
+            String::new()
+        } else {
+            units::count(row.fields_with_expiry)
+        },
+        encodings: row
+            .encodings
+            .iter()
+            .map(|encoding| EncodingView {
+                name: encoding.encoding,
+                keys: units::count(encoding.totals.keys),
+                memory: Size::new(encoding.totals.footprint_bytes),
+                share: units::percent(encoding.totals.footprint_bytes, total),
+                largest: Size::new(encoding.largest_bytes),
+                elements: units::count(encoding.totals.elements),
+            })
+            .collect(),
+        spark: spark.collect(),
+        spark_says: format!(
+            "How large the keys of type {} are: half up to {}, 99 of 100 up to {}, the largest {}",
+            Name::new(row.value_type.as_str()).text,
+            units::bytes(row.p50_bytes),
+            units::bytes(row.p99_bytes),
+            units::bytes(row.largest_bytes)
+        ),
+    }
+}
+
+fn key_view(key: &KeyRow, width: f64) -> KeyView {
+    KeyView {
+        name: Name::new(&key.key),
+        type_name: Name::new(key.value_type.as_str()).text,
+        class: type_class(key.value_type),
+        encoding: key.encoding.unwrap_or(""),
+        database: key.database,
+        elements: key.num_elements.map_or(String::new(), units::count),
+        largest_element: key.len_largest_element.map(Size::new),
+        memory: key.footprint_bytes.map(Size::new),
+        usage: key.size_in_bytes.map(Size::new),
+        serialized: Size::new(key.serialized_bytes),
+        expiry: key.expiry.as_deref().map(time_view),
+        node: Name::new(&key.node),
+        slot: key.slot,
+        freq: key.freq.map_or(String::new(), |freq| freq.to_string()),
+        idle: key.idle_seconds.map_or(String::new(), |seconds| units::duration_ms(seconds.saturating_mul(1000))),
+        width,
+    }
+}
+
+fn patterns_view(summary: &Summary) -> PatternsView {
+    let total = summary.totals.footprint_bytes;
+    let largest = summary.patterns.iter().map(|row| row.footprint_bytes).max().unwrap_or(0);
+    let view = |row: &PatternRow| PatternView {
+        name: Name::new(&row.pattern),
+        keys: units::count(row.keys),
+        memory: Size::new(row.footprint_bytes),
+        share: units::percent(row.footprint_bytes, total),
+        width: part(row.footprint_bytes, largest),
+        average: Size::new(row.footprint_bytes.checked_div(row.keys).unwrap_or(0)),
+        largest: Size::new(row.largest_bytes),
+        persistent: units::count(row.persistent_keys),
+        persistent_share: units::percent(row.persistent_keys, row.keys),
+        expired: if row.expired_keys == 0 { String::new() } else { units::count(row.expired_keys) },
+        types: row.types.iter().map(|name| (*name, name_class(name))).collect(),
+    };
+    let rows = List::new(&summary.patterns, SHOWN, LISTED, view);
+    let listed = rows.first.len() + rows.rest.len();
+    let unlisted = summary.patterns.get(listed..).unwrap_or_default();
+    let left_out = &summary.patterns_left_out;
+    let count = left_out.rows + unlisted.len() as u64;
+    let keys = left_out.keys + unlisted.iter().map(|row| row.keys).sum::<u64>();
+    let bytes = left_out.footprint_bytes + unlisted.iter().map(|row| row.footprint_bytes).sum::<u64>();
+    PatternsView {
+        rows,
+        left_out: if count == 0 {
+            String::new()
+        } else {
+            format!(
+                "{} smaller {} left out: together {} and {} ({}).",
+                units::count(count),
+                if count == 1 { "pattern is" } else { "patterns are" },
+                plural(keys, "key", "keys"),
+                units::bytes(bytes),
+                units::percent(bytes, total)
+            )
+        },
+    }
+}
+
+fn share_view(label: &'static str, keys: u64, memory: u64, totals: &TotalsRow) -> ShareView {
+    ShareView {
+        label,
+        keys: units::count(keys),
+        keys_share: units::percent(keys, totals.keys),
+        memory: Size::new(memory),
+        memory_share: units::percent(memory, totals.footprint_bytes),
+    }
+}
+
+fn distribution(rows: &[BucketRow], totals: &TotalsRow) -> Distribution {
+    let largest = rows.iter().map(|row| row.footprint_bytes).max().unwrap_or(0);
+    Distribution {
+        bars: rows.iter().map(|row| bucket_bar(row.label, row.keys, row.footprint_bytes, largest, "a0")).collect(),
+        rows: rows.iter().map(|row| share_view(row.label, row.keys, row.footprint_bytes, totals)).collect(),
+    }
+}
+
+fn bucket_bar(label: &str, keys: u64, bytes: u64, largest: u64, class: &'static str) -> Bar {
+    Bar {
+        label: label.to_owned(),
+        segments: vec![Segment { x: 0.0, width: part(bytes, largest), class }],
+        value: Size::new(bytes),
+        says: format!("{label}: {}, {}", units::bytes(bytes), plural(keys, "key", "keys")),
+    }
+}
+
+fn expiry_view(summary: &Summary) -> ExpiryView {
+    let expiry = &summary.expiry;
+    let sum = |label, totals: &TotalsRow| share_view(label, totals.keys, totals.footprint_bytes, &summary.totals);
+    let largest = expiry
+        .buckets
+        .iter()
+        .map(|row| row.footprint_bytes)
+        .chain([expiry.persistent.footprint_bytes])
+        .max()
+        .unwrap_or(0);
+    let buckets = expiry.buckets.iter().map(|row| {
+        bucket_bar(row.label, row.keys, row.footprint_bytes, largest, if row.label == "expired" { "a1" } else { "a0" })
+    });
+    let never = bucket_bar("never", expiry.persistent.keys, expiry.persistent.footprint_bytes, largest, "a2");
+    let fields: u64 = summary.types.iter().map(|row| row.fields_with_expiry).sum();
+    ExpiryView {
+        bars: buckets.chain([never]).collect(),
+        rows: expiry
+            .buckets
+            .iter()
+            .map(|row| share_view(row.label, row.keys, row.footprint_bytes, &summary.totals))
+            .collect(),
+        sums: vec![sum("expire at some time", &expiry.volatile), sum("never expire", &expiry.persistent)],
+        any_volatile: expiry.volatile.keys > 0,
+        fields: if fields == 0 {
+            String::new()
+        } else {
+            format!("Besides, {} of hashes have an expiry of their own.", plural(fields, "field", "fields"))
+        },
+    }
+}
+
+/// How much `other` differs from `own`, and the class of the difference.
+fn difference(other: u64, own: u64) -> (String, &'static str) {
+    let by = units::percent(other.abs_diff(own), own);
+    match other.cmp(&own) {
+        std::cmp::Ordering::Equal => ("same".to_owned(), ""),
+        _ if own == 0 => (String::new(), ""),
+        std::cmp::Ordering::Less => (format!("\u{2212}{by}"), "less"),
+        std::cmp::Ordering::Greater => (format!("+{by}"), "more"),
+    }
+}
+
+fn comparisons_view(summary: &Summary) -> ComparisonsView {
+    let compared = |own: u64, other: u64| {
+        let (text, class) = difference(other, own);
+        (Size::new(other), text, class)
+    };
+    let of_type = |comparison: &Comparison, value_type: ValueType| {
+        comparison.by_type.iter().find(|row| row.value_type == value_type).map_or(0, |row| row.footprint_bytes)
+    };
+    let mut rows: Vec<ComparedView> = summary
+        .types
+        .iter()
+        .map(|row| {
+            let own = row.totals.footprint_bytes;
+            ComparedView {
+                label: Name::new(row.value_type.as_str()).text,
+                class: type_class(row.value_type),
+                total: false,
+                own: Size::new(own),
+                others: summary.comparisons.iter().map(|other| compared(own, of_type(other, row.value_type))).collect(),
+            }
+        })
+        .collect();
+    let mut total = |label: &str, own: u64, of: fn(&Comparison) -> u64| {
+        rows.push(ComparedView {
+            label: label.to_owned(),
+            class: "",
+            total: true,
+            own: Size::new(own),
+            others: summary.comparisons.iter().map(|other| compared(own, of(other))).collect(),
+        });
+    };
+    total("All keys: memory", summary.totals.footprint_bytes, |other| other.footprint_bytes);
+    total("All keys: MEMORY USAGE", summary.totals.memory_usage_bytes, |other| other.memory_usage_bytes);
+    ComparisonsView { names: summary.comparisons.iter().map(|other| other.name.clone()).collect(), rows }
+}
+
+fn settings(summary: &Summary) -> Vec<(&'static str, String)> {
+    let thresholds = &summary.model.thresholds;
+    vec![
+        ("hash-max-listpack-entries", thresholds.hash_max_listpack_entries.to_string()),
+        ("hash-max-listpack-value", thresholds.hash_max_listpack_value.to_string()),
+        ("set-max-intset-entries", thresholds.set_max_intset_entries.to_string()),
+        ("set-max-listpack-entries", thresholds.set_max_listpack_entries.to_string()),
+        ("set-max-listpack-value", thresholds.set_max_listpack_value.to_string()),
+        ("zset-max-listpack-entries", thresholds.zset_max_listpack_entries.to_string()),
+        ("zset-max-listpack-value", thresholds.zset_max_listpack_value.to_string()),
+        ("list-max-listpack-size", thresholds.list_max_listpack_size.to_string()),
+        ("list-compress-depth", thresholds.list_compress_depth.to_string()),
+        ("list-max-ziplist-entries (before 3.2)", thresholds.list_max_ziplist_entries.to_string()),
+        ("list-max-ziplist-value (before 3.2)", thresholds.list_max_ziplist_value.to_string()),
+    ]
+}
