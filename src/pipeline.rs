@@ -19,6 +19,7 @@ use crate::error::{DumpError, Error};
 use crate::input::{DumpInput, Map, Source, map};
 use crate::measure::Measurer;
 use crate::memory::{Model, Place};
+use crate::rdb::crc64::{self, checksum};
 use crate::rdb::header::HEADER_LEN;
 use crate::rdb::{Fault, Header, Item, KeyHead, RdbStr, Reader, StreamCursor};
 use crate::record::KeyRecord;
@@ -36,8 +37,6 @@ const MAX_WAITING: usize = 32;
 const MAX_FACT_BYTES: u64 = 4096;
 /// Facts about a file that are kept.
 const MAX_FACTS: usize = 64;
-
-const CRC: crc_fast::CrcAlgorithm = crc_fast::CrcAlgorithm::Crc64Redis;
 
 /// Encodes a row for a key, if it is to have one.
 pub trait RowFormat: Sync {
@@ -348,7 +347,7 @@ impl<'o> Ordered<'o> {
         state.waiting.insert(number, piece);
         while let Some(piece) = { let next = state.next; state.waiting.remove(&next) } {
             state.next += 1;
-            state.crc = crc_fast::checksum_combine(CRC, state.crc, piece.crc, piece.bytes);
+            state.crc = crc64::combine(state.crc, piece.crc, piece.bytes);
             if state.error.is_none()
                 && !piece.rows.is_empty()
                 && let Some(out) = &mut state.out
@@ -451,10 +450,6 @@ fn slot_of_item(item: &Item<'_>) -> Option<(u64, u64, u64)> {
         }
         _ => None,
     }
-}
-
-fn checksum(bytes: &[u8]) -> u64 {
-    crc_fast::checksum(CRC, bytes)
 }
 
 /// What the driver keeps while it goes over a dump.
@@ -953,7 +948,7 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
     };
     let head = KeyHead { key: RdbStr::Raw(&name), ..head };
     let head_bytes = reader.position();
-    let mut digest = crc_fast::Digest::new(CRC);
+    let mut digest = crc64::digest();
     let mut bytes = head_bytes as u64;
     digest.update(&input.bytes[..head_bytes]);
     input.consume(head_bytes);

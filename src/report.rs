@@ -127,12 +127,12 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
     }
     let mut totals = summary::TotalsRow::default();
     nodes.iter().for_each(|node| add_totals(&mut totals, &node.totals));
-    let sum = sum.unwrap_or_else(|| Aggregate::new(empty_options(options)));
+    let mut sum = sum.unwrap_or_else(|| Aggregate::new(empty_options(options)));
     let (types, others) = type_rows(&sum);
     let databases = sum
-        .databases
-        .iter()
-        .map(|(database, (totals, expires))| DatabaseRow { database: *database, totals: totals.into(), keys_with_expiry: *expires })
+        .take_databases()
+        .into_iter()
+        .map(|(database, (totals, expires))| DatabaseRow { database, totals: (&totals).into(), keys_with_expiry: expires })
         .collect();
     let expiry = expiry_row(&sum);
     let bands = freq_bands(&sum);

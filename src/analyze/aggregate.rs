@@ -162,7 +162,9 @@ pub struct Aggregate {
     /// By slot.
     pub slots: Box<[SlotTotals]>,
     /// By database: sums and keys with an expiry.
-    pub databases: BTreeMap<u64, (Totals, u64)>,
+    databases: BTreeMap<u64, (Totals, u64)>,
+    /// The database of the last key, whose sums are not yet among the others.
+    recent_database: (u64, Totals, u64),
     /// Keys without an expiry.
     pub persistent: Totals,
     /// Keys with an expiry, by [`EXPIRY_BUCKETS`], the rest last. Empty if the time of the dump is not known.
@@ -199,6 +201,7 @@ impl Aggregate {
             modules: BTreeMap::new(),
             slots: vec![SlotTotals::default(); usize::from(SLOTS)].into(),
             databases: BTreeMap::new(),
+            recent_database: (0, Totals::default(), 0),
             persistent: Totals::default(),
             expiring: Vec::new(),
             volatile: Totals::default(),
@@ -223,6 +226,22 @@ impl Aggregate {
             Some((value_type, Encoding::from_index(index % ENCODINGS), &**group.as_ref()?))
         });
         plain.chain(self.modules.iter().map(|(value_type, group)| (*value_type, Some(Encoding::Raw), group)))
+    }
+
+    /// Puts the sums of the last key's database to the others; the next key is of `db`.
+    fn settle_database(&mut self, db: u64) {
+        let (last, totals, expires) = std::mem::replace(&mut self.recent_database, (db, Totals::default(), 0));
+        if totals.keys > 0 {
+            let (sum, sum_expires) = self.databases.entry(last).or_default();
+            sum.merge(&totals);
+            *sum_expires += expires;
+        }
+    }
+
+    /// The databases: sums and keys with an expiry of each.
+    pub fn take_databases(&mut self) -> BTreeMap<u64, (Totals, u64)> {
+        self.settle_database(0);
+        std::mem::take(&mut self.databases)
     }
 
     fn observe_group(&mut self, measured: &Measured<'_>) {
@@ -379,9 +398,11 @@ impl Fold for Aggregate {
         {
             self.observe_misplaced(record);
         }
-        let (totals, expires) = self.databases.entry(record.db).or_default();
-        totals.add(record);
-        *expires += u64::from(record.expire_at_ms.is_some());
+        if self.recent_database.0 != record.db {
+            self.settle_database(record.db);
+        }
+        self.recent_database.1.add(record);
+        self.recent_database.2 += u64::from(record.expire_at_ms.is_some());
         let expired = self.observe_expiry(record);
         self.observe_heat(record);
         let dump = self.options.dump;
@@ -403,7 +424,7 @@ impl Fold for Aggregate {
         );
     }
 
-    fn merge(&mut self, other: Aggregate) {
+    fn merge(&mut self, mut other: Aggregate) {
         for (sum, group) in self.groups.iter_mut().zip(&other.groups) {
             if let Some(group) = group {
                 sum.get_or_insert_default().merge(group);
@@ -418,9 +439,10 @@ impl Fold for Aggregate {
             sum.heat += slot.heat;
             sum.names = sum.names.wrapping_add(slot.names);
         }
-        for (db, (totals, expires)) in &other.databases {
-            let (sum, sum_expires) = self.databases.entry(*db).or_default();
-            sum.merge(totals);
+        self.settle_database(0);
+        for (db, (totals, expires)) in other.take_databases() {
+            let (sum, sum_expires) = self.databases.entry(db).or_default();
+            sum.merge(&totals);
             *sum_expires += expires;
         }
         self.persistent.merge(&other.persistent);

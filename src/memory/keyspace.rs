@@ -105,8 +105,14 @@ fn nth_share(bytes: u64, keys: u64, index: u64) -> u64 {
         return 0;
     }
     let index = index % keys; // more keys than the hint said: as if they began anew
-    let until = |n: u64| (u128::from(bytes) * u128::from(n) / u128::from(keys)) as u64;
-    until(index + 1) - until(index)
+    // Divisions of 128 bits are slow; only tables beyond reason need them.
+    match bytes.checked_mul(index + 1) {
+        Some(product) => product / keys - (product - bytes) / keys,
+        None => {
+            let until = |n: u64| (u128::from(bytes) * u128::from(n) / u128::from(keys)) as u64;
+            until(index + 1) - until(index)
+        }
+    }
 }
 
 /// Main and expires table for so many keys and keys with an expiry.

@@ -32,6 +32,10 @@ const NAME_TITLE: usize = 500;
 /// Height of the charts whose bars stand, in their own units; the lowest bar that is not nothing.
 const STANDING: f64 = 100.0;
 const LOWEST_BAR: f64 = 1.5;
+/// Shades of the strip of slots; each is for four times the memory of the next.
+const SHADES: [&str; 6] = ["s0", "s1", "s2", "s3", "s4", "s5"];
+/// Heaviest slots that are seen at once.
+const SHOWN_SLOTS: usize = 10;
 /// Cells in a row of the table of slots.
 const SLOT_COLUMNS: usize = 8;
 
@@ -63,7 +67,7 @@ struct Page<'s> {
     key_columns: KeyColumns,
     thresholds: ThresholdsView,
     biggest: List<KeyView>,
-    biggest_of_type: Vec<(&'static str, List<KeyView>)>,
+    biggest_of_type: Vec<TypeTopView>,
     longest: List<KeyView>,
     patterns: PatternsView,
     expiry: ExpiryView,
@@ -219,6 +223,8 @@ struct NodesView<'s> {
     bars: Vec<Bar>,
     bars_left_out: usize,
     mean: Option<f64>,
+    type_names: Vec<String>,
+    by_type: List<(Name, Vec<Option<Size>>)>,
     rows: List<NodeView<'s>>,
     any_owner: bool,
     any_heat: bool,
@@ -247,6 +253,7 @@ struct SlotsView<'s> {
     top: Size,
     says: String,
     with_keys: String,
+    legend: Vec<Key>,
     heaviest: List<SlotView>,
     table: Vec<(String, Vec<Size>)>,
     offsets: Vec<String>,
@@ -260,6 +267,7 @@ struct SlotBin {
     y: f64,
     height: f64,
     class: &'static str,
+    shade: &'static str,
     title: String,
 }
 
@@ -323,6 +331,7 @@ struct SparkBar {
 /// Which columns the lists of keys have: those in which anything would stand.
 #[derive(Clone, Copy)]
 struct KeyColumns {
+    value_type: bool,
     database: bool,
     node: bool,
     slot: bool,
@@ -347,6 +356,14 @@ struct KeyView {
     freq: String,
     idle: String,
     width: f64,
+}
+
+struct TypeTopView {
+    name: &'static str,
+    class: &'static str,
+    label: String,
+    columns: KeyColumns,
+    keys: List<KeyView>,
 }
 
 struct ThresholdsView {
@@ -434,6 +451,7 @@ impl<'s> Page<'s> {
     fn new(summary: &'s Summary) -> Page<'s> {
         let total = summary.totals.footprint_bytes;
         let key_columns = KeyColumns {
+            value_type: true,
             database: summary.databases.len() > 1,
             node: summary.nodes.len() > 1,
             slot: is_cluster(summary),
@@ -470,7 +488,13 @@ impl<'s> Page<'s> {
             biggest_of_type: summary
                 .biggest_of_type
                 .iter()
-                .map(|top| (top.value_type, by_memory(&top.keys, SHOWN_OF_TYPE, LISTED_OF_TYPE)))
+                .map(|top| TypeTopView {
+                    name: top.value_type,
+                    class: name_class(top.value_type),
+                    label: format!("Biggest keys of type {}", top.value_type),
+                    columns: KeyColumns { value_type: top.value_type == "module", ..key_columns },
+                    keys: by_memory(&top.keys, SHOWN_OF_TYPE, LISTED_OF_TYPE),
+                })
                 .collect(),
             longest: List::new(&summary.longest, SHOWN, LISTED, |key| {
                 key_view(key, part(key.num_elements.unwrap_or(0), most))
@@ -549,13 +573,28 @@ fn time_view(rfc3339: &str) -> Time {
     Time { text, exact: rfc3339.to_owned() }
 }
 
+/// The same without its seconds.
+fn minute_view(rfc3339: &str) -> Time {
+    let mut time = time_view(rfc3339);
+    if time.text.len() > "2026-01-01 00:00".len()
+        && time.text.ends_with(|c: char| c.is_ascii_digit())
+        && rfc3339.contains('T')
+    {
+        time.text.truncate(time.text.len() - ":00".len());
+    }
+    time
+}
+
 fn title(summary: &Summary) -> String {
     let subject = match summary.dumps.as_slice() {
         [] => "no dump".to_owned(),
         [dump] => Name::new(&dump.name).text,
+        _ if summary.nodes.len() > 1 && is_cluster(summary) => {
+            format!("cluster of {}", plural(summary.nodes.len() as u64, "node", "nodes"))
+        }
         dumps => plural(dumps.len() as u64, "dump", "dumps"),
     };
-    format!("{subject}: memory report")
+    format!("Memory report: {subject}")
 }
 
 /// The page in one sentence.
@@ -721,7 +760,7 @@ fn reconciled_view(dump: &DumpRow, longest: u64) -> ReconciledView {
     let keys = dump.totals.footprint_bytes;
     let other = dump.other_bytes.unwrap_or(0);
     let other_share = units::percent(other.unsigned_abs(), used);
-    let words = match other {
+    let mut words = match other {
         0 => "The server and its keys account for used_memory to the byte.".to_owned(),
         1.. => format!(
             "{} was in use: {} by the server itself, {} by the keys, and {} ({other_share}) by everything else.",
@@ -736,6 +775,9 @@ fn reconciled_view(dump: &DumpRow, longest: u64) -> ReconciledView {
             units::bytes(other.unsigned_abs())
         ),
     };
+    if !dump.complete {
+        words.push_str(" Keys that could not be read are among everything else.");
+    }
     let mut segments = Vec::new();
     let mut x = 0.0;
     for (bytes, class) in [(empty, "r0"), (keys, "r1"), (other.max(0).unsigned_abs(), "r2")] {
@@ -783,6 +825,12 @@ fn nodes_view(summary: &Summary) -> NodesView<'_> {
         bars: charted.iter().map(|node| node_bar(node, largest)).collect(),
         bars_left_out: summary.nodes.len() - charted.len(),
         mean: summary.imbalance.as_ref().map(|imbalance| part(imbalance.mean_bytes, largest)),
+        type_names: summary.types.iter().map(|row| Name::new(row.value_type.as_str()).text).collect(),
+        by_type: List::new(&summary.nodes, SHOWN, usize::MAX, |node| {
+            let of_type = |row: &TypeRow| node.by_type.iter().find(|part| part.value_type == row.value_type);
+            let sizes = summary.types.iter().map(|row| of_type(row).map(|part| Size::new(part.footprint_bytes)));
+            (Name::new(&node.name), sizes.collect())
+        }),
         rows: List::new(&summary.nodes, SHOWN, usize::MAX, |node| NodeView {
             row: node,
             name: Name::new(&node.name),
@@ -832,15 +880,14 @@ fn node_bar(node: &NodeRow, largest: u64) -> Bar {
     Bar { label, segments, value: Size::new(node.totals.footprint_bytes), says }
 }
 
+/// The class of a run of slots by its memory next to that of the fullest run.
+fn shade(bytes: u64, top: u64) -> &'static str {
+    SHADES.iter().enumerate().find(|(step, _)| bytes >= top >> (2 * (step + 1))).map_or("s5", |(_, class)| class)
+}
+
 /// The class of a run of slots by how much it has over an even spread.
 fn slot_class(bytes: u64, mean: f64) -> &'static str {
-    match bytes as f64 / mean {
-        _ if bytes == 0 => "h0",
-        share if share < 0.5 => "h1",
-        share if share < 1.5 => "h2",
-        share if share < 4.0 => "h3",
-        _ => "h4",
-    }
+    if bytes as f64 >= 4.0 * mean { "p1" } else { "p0" }
 }
 
 fn slots_view(summary: &Summary) -> SlotsView<'_> {
@@ -856,6 +903,7 @@ fn slots_view(summary: &Summary) -> SlotsView<'_> {
             y: rounded(STANDING - height),
             height,
             class: slot_class(bytes, mean),
+            shade: shade(bytes, top),
             title: format!("slots {}: {}", span(index), units::bytes(bytes)),
         }
     });
@@ -890,7 +938,19 @@ fn slots_view(summary: &Summary) -> SlotsView<'_> {
             span(densest)
         ),
         with_keys: units::count(slots.with_keys),
-        heaviest: List::new(&slots.heaviest, SHOWN, LISTED, |slot| SlotView {
+        legend: SHADES
+            .iter()
+            .zip(1u32..)
+            .map(|(&class, step)| Key {
+                class,
+                label: if class == "s5" {
+                    "less".to_owned()
+                } else {
+                    format!("from {}", units::bytes(top >> (2 * step)))
+                },
+            })
+            .collect(),
+        heaviest: List::new(&slots.heaviest, SHOWN_SLOTS, LISTED, |slot| SlotView {
             slot: slot.slot,
             node: Name::new(&slot.node),
             keys: units::count(slot.keys),
@@ -1028,7 +1088,7 @@ fn key_view(key: &KeyRow, width: f64) -> KeyView {
         memory: key.footprint_bytes.map(Size::new),
         usage: key.size_in_bytes.map(Size::new),
         serialized: Size::new(key.serialized_bytes),
-        expiry: key.expiry.as_deref().map(time_view),
+        expiry: key.expiry.as_deref().map(minute_view),
         node: Name::new(&key.node),
         slot: key.slot,
         freq: key.freq.map_or(String::new(), |freq| freq.to_string()),
@@ -1198,4 +1258,366 @@ fn settings(summary: &Summary) -> Vec<(&'static str, String)> {
         ("list-max-ziplist-entries (before 3.2)", thresholds.list_max_ziplist_entries.to_string()),
         ("list-max-ziplist-value (before 3.2)", thresholds.list_max_ziplist_value.to_string()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::big::BigThresholds;
+    use crate::analyze::summary::{
+        AuxRow, ClusterRow, ComparedType, DamageRow, DatabaseRow, EncodingRow, FreqRow, Imbalance, LeftOut,
+        MisplacedKey, MissingMaster, NodeType, SlotRow, TypeTop,
+    };
+    use crate::memory::{Allocator, Thresholds};
+    use crate::report::{RunOptions, summarize};
+    use crate::value::ModuleName;
+
+    const HOSTILE: &str = "<script>alert(1)</script>\"><img src=x onerror='alert(2)'>{{ 7 }}</title></style>";
+
+    fn page(summary: &Summary) -> String {
+        let mut out = Vec::new();
+        render(summary, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    /// The summary of no dump.
+    fn empty() -> Summary {
+        let options = RunOptions {
+            server: None,
+            allocator: Allocator::default(),
+            cluster_mode: None,
+            thresholds: Thresholds::default(),
+            has_nodes: false,
+            now_ms: None,
+            compare: Vec::new(),
+            compare_settings: Vec::new(),
+            big: BigThresholds::default(),
+            top: 10,
+        };
+        summarize(Vec::new(), &options, None).0
+    }
+
+    fn totals(keys: u64, bytes: u64) -> TotalsRow {
+        TotalsRow {
+            keys,
+            footprint_bytes: bytes,
+            memory_usage_bytes: bytes,
+            serialized_bytes: bytes / 2,
+            elements: keys * 3,
+        }
+    }
+
+    fn key(name: &str, bytes: u64) -> KeyRow {
+        KeyRow {
+            database: 0,
+            value_type: ValueType::Hash,
+            key: name.to_owned(),
+            size_in_bytes: Some(bytes),
+            encoding: Some("listpack"),
+            num_elements: Some(12_345),
+            len_largest_element: Some(4096),
+            expiry: Some("2026-01-02T03:04:05.678Z".to_owned()),
+            node: HOSTILE.to_owned(),
+            slot: 7,
+            serialized_bytes: bytes / 3,
+            freq: Some(200),
+            idle_seconds: None,
+            footprint_bytes: Some(bytes),
+            fields_with_expiry: Some(1),
+        }
+    }
+
+    fn dump(name: &str) -> DumpRow {
+        DumpRow {
+            name: name.to_owned(),
+            path: HOSTILE.to_owned(),
+            role: DumpRole::Counted,
+            format: Some("REDIS 12".to_owned()),
+            written_by: Some(HOSTILE.to_owned()),
+            modelled_as: Some("redis-7.4".to_owned()),
+            cluster_mode: true,
+            saved_at: Some("2026-01-02T03:04:05.000Z".to_owned()),
+            complete: false,
+            checksum: "not reached",
+            error: Some(HOSTILE.to_owned()),
+            error_at_byte: Some(12),
+            damaged_keys: 30,
+            damages: vec![DamageRow { at_byte: 9, key: HOSTILE.to_owned(), what: HOSTILE.to_owned() }],
+            notes: vec![HOSTILE.to_owned()],
+            rdb_bytes: 123_456,
+            totals: totals(10, 900),
+            used_memory_bytes: Some(1000),
+            empty_server_bytes: Some(200),
+            other_bytes: Some(-100),
+            aux: vec![AuxRow { name: HOSTILE.to_owned(), value: HOSTILE.to_owned() }],
+            functions: 2,
+            modules: vec![HOSTILE.to_owned()],
+        }
+    }
+
+    /// Something in every section, in numbers, and hostile wherever a name can stand.
+    fn full() -> Summary {
+        let module = ValueType::Module(ModuleName::from_id(0x1234_5678_9abc_def0));
+        let keys: Vec<KeyRow> = (0..250).map(|n| key(&format!("{HOSTILE}:{n}"), 250 - n)).collect();
+        let buckets = vec![
+            BucketRow { label: "expired", keys: 3, footprint_bytes: 300 },
+            BucketRow { label: "later", keys: 4, footprint_bytes: 5000 },
+        ];
+        let types = [ValueType::Hash, module].map(|value_type| TypeRow {
+            value_type,
+            totals: totals(40, 5000),
+            p50_bytes: 64,
+            p99_bytes: 900,
+            largest_bytes: 1000,
+            most_elements: 77,
+            big_keys: 2,
+            critical_keys: 1,
+            fields_with_expiry: 5,
+            sizes: vec![(64, 3), (128, 0), (256, 37)],
+            encodings: vec![EncodingRow { encoding: "listpack", totals: totals(40, 5000), largest_bytes: 1000 }],
+        });
+        let node = |n: u64| NodeRow {
+            name: format!("{HOSTILE}{n}"),
+            address: Some(HOSTILE.to_owned()),
+            id: Some(HOSTILE.to_owned()),
+            totals: totals(40, 1000 * (n + 1)),
+            slots_with_keys: 12,
+            slots_owned: Some("0-99".to_owned()),
+            slots_owned_count: Some(100),
+            misplaced_keys: n,
+            by_type: vec![NodeType { value_type: ValueType::Hash, keys: 40, footprint_bytes: 1000 * (n + 1) }],
+            heat: Some(9),
+            used_memory_bytes: None,
+        };
+        Summary {
+            complete: false,
+            dumps: vec![dump("a"), DumpRow { role: DumpRole::SameAs(HOSTILE.to_owned()), ..dump(HOSTILE) }],
+            findings: vec![Finding {
+                severity: Severity::Critical,
+                kind: FindingKind::BigKey,
+                text: HOSTILE.to_owned(),
+                advice: HOSTILE.to_owned(),
+            }],
+            totals: totals(80, 10_000),
+            nodes: (0..100).map(node).collect(),
+            imbalance: Some(Imbalance {
+                largest_node: HOSTILE.to_owned(),
+                largest_bytes: 100_000,
+                mean_bytes: 50_500,
+                max_to_mean_per_mille: 1980,
+                heat_max_to_min_per_mille: Some(1000),
+            }),
+            cluster: Some(ClusterRow {
+                owners_from: "nodes file",
+                uncovered: "5-9".to_owned(),
+                uncovered_count: 5,
+                shared: String::new(),
+                shared_count: 0,
+                missing_masters: vec![MissingMaster {
+                    id: HOSTILE.to_owned(),
+                    address: HOSTILE.to_owned(),
+                    slots: "5-9".to_owned(),
+                    slots_count: 5,
+                }],
+                misplaced_keys: 4,
+                misplaced_slots: "3".to_owned(),
+                misplaced_examples: vec![MisplacedKey { node: HOSTILE.to_owned(), key: HOSTILE.to_owned(), slot: 3 }],
+            }),
+            slots: crate::analyze::summary::SlotsRow {
+                with_keys: 12,
+                bins: (0..256).map(|n| n * n).collect(),
+                heaviest: vec![SlotRow { slot: 1, node: HOSTILE.to_owned(), keys: 5, footprint_bytes: 600 }; 20],
+            },
+            types: types.to_vec(),
+            databases: vec![DatabaseRow { database: 3, totals: totals(80, 10_000), keys_with_expiry: 7 }; 2],
+            expiry: crate::analyze::summary::ExpiryRow {
+                persistent: totals(73, 5000),
+                volatile: totals(7, 5300),
+                buckets: buckets.clone(),
+            },
+            freq: Some(FreqRow { bands: buckets.clone(), hottest: keys.clone() }),
+            idle: Some(buckets),
+            biggest: keys.clone(),
+            longest: keys.clone(),
+            biggest_of_type: vec![
+                TypeTop { value_type: "hash", keys: keys.clone() },
+                TypeTop { value_type: "module", keys },
+            ],
+            patterns: (0..150)
+                .map(|n| PatternRow {
+                    pattern: format!("{HOSTILE}:{n}:*"),
+                    keys: 9,
+                    footprint_bytes: 900 - n,
+                    serialized_bytes: 100,
+                    elements: 9,
+                    largest_bytes: 200,
+                    persistent_keys: 3,
+                    persistent_bytes: 300,
+                    expired_keys: 1,
+                    expired_bytes: 100,
+                    types: vec!["hash", "module"],
+                })
+                .collect(),
+            patterns_left_out: LeftOut { rows: 5, keys: 50, footprint_bytes: 500 },
+            comparisons: vec![Comparison {
+                name: HOSTILE.to_owned(),
+                memory_usage_bytes: 9000,
+                footprint_bytes: 11_000,
+                by_type: vec![ComparedType {
+                    value_type: ValueType::Hash,
+                    memory_usage_bytes: 4500,
+                    footprint_bytes: 5500,
+                }],
+            }],
+            ..empty()
+        }
+    }
+
+    /// The start tags of the page, as text between their brackets, with attributes that hold no brackets: what the
+    /// templates escape cannot make one.
+    fn tags(page: &str) -> Vec<&str> {
+        page.split('<').skip(1).filter_map(|rest| rest.split('>').next()).collect()
+    }
+
+    #[test]
+    fn every_section_is_there_and_says_why_it_is_empty() {
+        let page = page(&empty());
+        for (id, reason) in [
+            ("findings", "No dump was given."),
+            ("read", "No dump was given."),
+            ("nodes", "there is no node to show"),
+            ("slots", "There are no keys"),
+            ("types", "There are no keys"),
+            ("biggest", "There are no keys"),
+            ("longest", "There are no keys"),
+            ("patterns", "There are no keys"),
+            ("expiry", "There are no keys"),
+            ("heat", "under an LFU"),
+            ("databases", "There are no keys"),
+            ("comparisons", "None was asked for"),
+            ("how", "Allocator assumed"),
+        ] {
+            let section =
+                page.split(&format!("<section id=\"{id}\">")).nth(1).and_then(|rest| rest.split("</section>").next());
+            assert!(section.is_some_and(|section| section.contains(reason)), "{id}");
+            assert!(page.contains(&format!("href=\"#{id}\"")), "{id} is not among the contents");
+        }
+    }
+
+    #[test]
+    fn loads_nothing_and_runs_nothing() {
+        for page in [page(&empty()), page(&full())] {
+            assert!(page.contains("content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\""));
+            for tag in tags(&page) {
+                let name = tag.split([' ', '\n']).next().unwrap_or(tag);
+                assert!(!matches!(name, "script" | "img" | "link" | "iframe" | "object" | "base" | "form"), "{tag}");
+                // What stands outside of quotes: the attributes' names.
+                let attributes: String = tag.split('"').step_by(2).collect();
+                assert!(!attributes.contains(" on") && !attributes.contains(" src="), "{tag}");
+                assert!(!attributes.contains("href=") || tag.contains("href=\"#"), "{tag}");
+            }
+            assert!(!page.contains("url(") && !page.contains("@import") && !page.contains("://"));
+        }
+    }
+
+    #[test]
+    fn names_are_never_markup() {
+        let page = page(&full());
+        // Wherever the name stands, it is whole and escaped.
+        assert!(!page.contains("<script") && !page.contains("<img") && !page.contains("\"><img"));
+        assert!(!page.contains("onerror='"));
+        assert!(page.matches("&#60;script&#62;").count() > 100);
+        assert_eq!(page.matches("</title>").count(), page.matches("<title>").count());
+        assert_eq!(page.matches("</style>").count(), 1);
+    }
+
+    #[test]
+    fn elements_are_closed_in_their_order() {
+        for page in [page(&empty()), page(&full())] {
+            let body = &page[page.find("</style>").unwrap()..];
+            let mut open = vec!["html", "head", "style"];
+            for tag in tags(body) {
+                let name = tag.trim_start_matches('/').split([' ', '\n', '/']).next().unwrap_or("");
+                match name {
+                    "meta" => {}
+                    _ if tag.ends_with('/') => {}
+                    _ if tag.starts_with('/') => assert_eq!(open.pop(), Some(name), "{open:?}"),
+                    _ => open.push(name),
+                }
+            }
+            assert!(open.is_empty(), "{open:?}");
+        }
+    }
+
+    #[test]
+    fn pictures_have_words_and_stay_in_their_frames() {
+        let page = page(&full());
+        let svgs: Vec<&str> = tags(&page).into_iter().filter(|tag| tag.starts_with("svg")).collect();
+        assert!(svgs.len() > 60);
+        for svg in svgs {
+            assert!(svg.contains("role=\"img\"") && svg.contains("aria-label=\"") && svg.contains("viewBox"), "{svg}");
+        }
+        let view = nodes_view_of(&full());
+        for bar in view {
+            let last = bar.last().unwrap();
+            assert!(last.x >= 0.0 && last.x + last.width <= 100.01, "{} {}", last.x, last.width);
+        }
+        assert_eq!([part(1, 3), part(0, 0), part(5, 5)], [33.33, 0.0, 100.0]);
+    }
+
+    fn nodes_view_of(summary: &Summary) -> Vec<Vec<Segment>> {
+        nodes_view(summary).bars.into_iter().map(|bar| bar.segments).collect()
+    }
+
+    #[test]
+    fn lists_are_folded_and_cut() {
+        let rows: Vec<u32> = (0..130).collect();
+        let list = List::new(&rows, 20, 100, |n| *n);
+        assert_eq!((list.first.len(), list.rest.len(), list.left_out), (20, 80, 30));
+        let list = List::new(&rows[..25], 20, 100, |n| *n);
+        assert_eq!((list.first.len(), list.rest.len(), list.left_out), (25, 0, 0));
+        let page = page(&full());
+        assert!(page.contains("150 more are left out of this page"));
+        // 150 patterns of which 100 are listed, and the 5 that the summary leaves out itself.
+        assert!(page.contains("55 smaller patterns are left out: together 500 keys"));
+        assert!(page.contains("The fullest nodes are drawn; 36 more are in the table."));
+    }
+
+    #[test]
+    fn says_what_does_not_add_up() {
+        let view = reconciled_view(&dump("a"), 1100);
+        assert_eq!(view.other.text, "\u{2212}100 B");
+        assert_eq!(view.other_share, "\u{2212}10.0 %");
+        assert!(view.words.contains("the estimate is too high"), "{}", view.words);
+        assert!(view.words.contains("could not be read"), "{}", view.words);
+        assert_eq!((view.mark, view.bar.segments[2].width), (90.91, 0.0));
+        let view =
+            reconciled_view(&DumpRow { used_memory_bytes: Some(2000), other_bytes: Some(900), ..dump("a") }, 2000);
+        assert_eq!(view.bar.segments.iter().map(|s| s.width).sum::<f64>(), 100.0);
+        let page = page(&full());
+        assert!(
+            page.contains("<strong>Incomplete.</strong>")
+                && page.contains("1 master has no dump here: 5 slots are not covered")
+        );
+    }
+
+    #[test]
+    fn words_and_times() {
+        assert_eq!(verdict(&empty()), "Nothing could be read: this page has no figures.");
+        assert_eq!(
+            verdict(&full()),
+            "100 nodes hold 80 keys in 9.77 KiB: 1 critical finding. Not everything could be read."
+        );
+        assert_eq!(time_view("2026-01-02T03:04:05.678Z").text, "2026-01-02 03:04:05");
+        assert_eq!(minute_view("2026-01-02T03:04:05.678Z").text, "2026-01-02 03:04");
+        assert_eq!(minute_view("9223372036854775807").text, "9223372036854775807");
+        assert_eq!(difference(150, 100), ("+50.0 %".to_owned(), "more"));
+        assert_eq!(difference(50, 100), ("\u{2212}50.0 %".to_owned(), "less"));
+        assert_eq!(difference(7, 7), ("same".to_owned(), ""));
+        assert_eq!(difference(7, 0), (String::new(), ""));
+        let name = Name::new(&"\u{e9}".repeat(600));
+        assert_eq!(name.text.chars().count(), NAME_SHOWN + 1);
+        assert!(name.title.ends_with("\u{2026} (600 characters)"));
+        assert_eq!([shade(100, 100), shade(25, 100), shade(24, 100), shade(1, 1 << 40)], ["s0", "s0", "s1", "s5"]);
+    }
 }

@@ -12,9 +12,11 @@
 //! | [`lzf`] | decompression into a buffer used again |
 //! | [`skip`] | where a value ends, without decoding it |
 //! | [`reader`] | the sequence of items in a file |
+//! | [`crc64`] | the checksum |
 //! | [`fault`] | what can be wrong, and where |
 
 pub mod constants;
+pub mod crc64;
 pub mod cursor;
 pub mod fault;
 pub mod header;
