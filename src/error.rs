@@ -168,7 +168,10 @@ impl fmt::Display for DumpError {
                 write!(f, "checksum is {stored:016x}, but the bytes give {computed:016x}")
             }
             DumpError::Shortened { before, after } => {
-                write!(f, "file was made shorter while it was read, from {before} to {after} bytes; nothing of it is counted")
+                write!(
+                    f,
+                    "file was made shorter while it was read, from {before} to {after} bytes; nothing of it is counted"
+                )
             }
         }
     }

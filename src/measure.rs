@@ -4,9 +4,7 @@ use crate::cluster::slot_of;
 use crate::memory::{KeyFacts, KeyTables, Measure, Meter, Model, Place, TypedMeter};
 use crate::rdb::{Cursor, Dialect, Fault, KeyHead, RdbStr, Reader, TypeByte};
 use crate::record::{KeyRecord, ValueType};
-use crate::value::{
-    self, MAX_BLOB_BYTES, ModuleName, Packed, Score, Scratch, StreamFacts, StreamId, Visit,
-};
+use crate::value::{self, MAX_BLOB_BYTES, ModuleName, Packed, Score, Scratch, StreamFacts, StreamId, Visit};
 
 /// Measures keys under one model, and under others for comparison. Used again for each key.
 #[derive(Debug)]

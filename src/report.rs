@@ -51,8 +51,10 @@ impl RunOptions {
             thresholds: self.thresholds.clone(),
         };
         let servers = self.compare.iter().map(|server| ModelOptions { server: *server, ..own.clone() });
-        let settings =
-            self.compare_settings.iter().map(|(_, thresholds)| ModelOptions { thresholds: thresholds.clone(), ..own.clone() });
+        let settings = self
+            .compare_settings
+            .iter()
+            .map(|(_, thresholds)| ModelOptions { thresholds: thresholds.clone(), ..own.clone() });
         let others = servers.chain(settings).collect();
         (own, others)
     }
@@ -106,7 +108,8 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
     let names: Vec<String> = dumps.iter().map(|dump| dump.input.name.clone()).collect();
     let placed = place_all(&dumps, topology);
     let exit = dumps.iter().map(|dump| exit_of(&dump.result)).max().unwrap_or(Exit::Done);
-    let mut rows: Vec<DumpRow> = dumps.iter().zip(&placed).map(|(dump, placed)| dump_row(dump, placed, &names, options)).collect();
+    let mut rows: Vec<DumpRow> =
+        dumps.iter().zip(&placed).map(|(dump, placed)| dump_row(dump, placed, &names, options)).collect();
 
     let counted: Vec<usize> = (0..dumps.len()).filter(|&i| rows[i].role == DumpRole::Counted).collect();
     let nodes: Vec<NodeRow> =
@@ -132,7 +135,11 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
     let databases = sum
         .take_databases()
         .into_iter()
-        .map(|(database, (totals, expires))| DatabaseRow { database, totals: (&totals).into(), keys_with_expiry: expires })
+        .map(|(database, (totals, expires))| DatabaseRow {
+            database,
+            totals: (&totals).into(),
+            keys_with_expiry: expires,
+        })
         .collect();
     let expiry = expiry_row(&sum);
     let bands = freq_bands(&sum);
@@ -228,7 +235,9 @@ impl DamageCount for Aggregate {
 fn place_all(dumps: &[ReadDump], topology: Option<&Topology>) -> Vec<Placed> {
     let prints: Vec<Vec<SlotPrint>> = dumps
         .iter()
-        .map(|dump| dump.result.fold.slots.iter().map(|slot| SlotPrint { keys: slot.keys, names: slot.names }).collect())
+        .map(|dump| {
+            dump.result.fold.slots.iter().map(|slot| SlotPrint { keys: slot.keys, names: slot.names }).collect()
+        })
         .collect();
     let dumps: Vec<DumpPrint<'_>> = dumps
         .iter()
@@ -313,7 +322,9 @@ fn notes<F>(result: &DumpResult<F>) -> Vec<String> {
     if let Some(bytes @ 1..) = result.trailing_bytes {
         let bytes_text = units::count(bytes);
         if result.trailing_start.starts_with(b"*") {
-            notes.push(format!("{bytes_text} bytes of append-only commands follow the RDB; what they change is not counted"));
+            notes.push(format!(
+                "{bytes_text} bytes of append-only commands follow the RDB; what they change is not counted"
+            ));
         } else {
             notes.push(format!("{bytes_text} bytes follow the end of the RDB; servers ignore them"));
         }
@@ -364,7 +375,12 @@ fn node_row(
         slots_owned: owner.map(|(_, _, node)| format_ranges(&node.slots, 8)),
         slots_owned_count: owner.map(|(_, _, node)| node.slots.iter().map(|range| range.count() as u64).sum()),
         misplaced_keys: owner.map_or(0, |(topology, node, _)| {
-            slots.iter().zip(0u16..).filter(|(_, slot)| topology.owner(*slot) != Some(node)).map(|(slot, _)| slot.keys).sum()
+            slots
+                .iter()
+                .zip(0u16..)
+                .filter(|(_, slot)| topology.owner(*slot) != Some(node))
+                .map(|(slot, _)| slot.keys)
+                .sum()
         }),
         by_type,
         heat: (!result.fold.freq.is_empty()).then(|| slots.iter().map(|slot| slot.heat).sum()),
@@ -504,7 +520,12 @@ fn findings(summary: &Summary) -> Vec<Finding> {
         }
         if dump.damaged_keys > 0 {
             let first = dump.damages.first().map_or(String::new(), |damage| {
-                format!("; the first is {}: {} at byte {}", crate::error::quoted(&damage.key), damage.what, damage.at_byte)
+                format!(
+                    "; the first is {}: {} at byte {}",
+                    crate::error::quoted(&damage.key),
+                    damage.what,
+                    damage.at_byte
+                )
             });
             add(
                 Severity::Critical,
@@ -572,7 +593,11 @@ fn findings(summary: &Summary) -> Vec<Finding> {
             add(
                 Severity::Warning,
                 FindingKind::MisplacedKeys,
-                format!("{} slots have keys in more than one dump: {}", units::count(cluster.shared_count), cluster.shared),
+                format!(
+                    "{} slots have keys in more than one dump: {}",
+                    units::count(cluster.shared_count),
+                    cluster.shared
+                ),
                 "Give the cluster's nodes file with --nodes to learn which node is wrong.",
             );
         }
@@ -661,7 +686,8 @@ fn big_key_findings(summary: &Summary, add: &mut impl FnMut(Severity, FindingKin
     let mut listed: Vec<(&KeyRow, Severity, u64)> = Vec::new();
     for key in summary.biggest.iter().chain(&summary.longest) {
         let memory = key.footprint_bytes.unwrap_or(0).max(key.size_in_bytes.unwrap_or(0));
-        let elements = if key.value_type == crate::record::ValueType::String { 0 } else { key.num_elements.unwrap_or(0) };
+        let elements =
+            if key.value_type == crate::record::ValueType::String { 0 } else { key.num_elements.unwrap_or(0) };
         let severity = if memory > thresholds.memory_critical_bytes || elements > thresholds.elements_critical {
             Severity::Critical
         } else if memory > thresholds.memory_warning_bytes || elements > thresholds.elements_warning {
@@ -672,15 +698,22 @@ fn big_key_findings(summary: &Summary, add: &mut impl FnMut(Severity, FindingKin
         // How far over the threshold that it exceeds most, in hundredths.
         let over = (memory * 100 / thresholds.memory_warning_bytes.max(1))
             .max(elements * 100 / thresholds.elements_warning.max(1));
-        if !listed.iter().any(|(known, _, _)| known.key == key.key && known.node == key.node && known.database == key.database) {
+        if !listed
+            .iter()
+            .any(|(known, _, _)| known.key == key.key && known.node == key.node && known.database == key.database)
+        {
             listed.push((key, severity, over));
         }
     }
-    listed.sort_by_key(|(key, severity, over)| (std::cmp::Reverse((*severity, *over)), key.node.clone(), key.key.clone()));
+    listed.sort_by_key(|(key, severity, over)| {
+        (std::cmp::Reverse((*severity, *over)), key.node.clone(), key.key.clone())
+    });
     for (key, severity, over) in listed.iter().take(BIG_KEY_FINDINGS) {
         let elements = match (key.value_type, key.num_elements) {
             (crate::record::ValueType::String, _) | (_, None) => String::new(),
-            (value_type, Some(elements)) => format!(" of {} {}", units::count(elements), element_noun(value_type.as_str())),
+            (value_type, Some(elements)) => {
+                format!(" of {} {}", units::count(elements), element_noun(value_type.as_str()))
+            }
         };
         add(
             *severity,
@@ -719,11 +752,19 @@ fn element_noun(value_type: &str) -> &'static str {
 /// What helps against a big key of a type.
 fn remedy(value_type: &str) -> &'static str {
     match value_type {
-        "string" => "Compress it in the client or move it to object storage and keep a pointer. Delete it with UNLINK, never DEL.",
-        "list" => "Split it into batches (name:0, name:1, ...) or bound it with LTRIM. Read it by LRANGE windows, not 0 -1; delete it with UNLINK.",
+        "string" => {
+            "Compress it in the client or move it to object storage and keep a pointer. Delete it with UNLINK, never DEL."
+        }
+        "list" => {
+            "Split it into batches (name:0, name:1, ...) or bound it with LTRIM. Read it by LRANGE windows, not 0 -1; delete it with UNLINK."
+        }
         "set" => "Split it by a hash of the member. Read it with SSCAN, not SMEMBERS; delete it with UNLINK.",
-        "zset" => "Split it by time window or bound it with ZREMRANGEBYRANK. Read it with ZSCAN or by ranges; delete it with UNLINK.",
-        "hash" => "Split it by purpose or by a hash of the field. Read it with HSCAN or HMGET, not HGETALL; delete it with UNLINK.",
+        "zset" => {
+            "Split it by time window or bound it with ZREMRANGEBYRANK. Read it with ZSCAN or by ranges; delete it with UNLINK."
+        }
+        "hash" => {
+            "Split it by purpose or by a hash of the field. Read it with HSCAN or HMGET, not HGETALL; delete it with UNLINK."
+        }
         "stream" => "Bound it with XTRIM or XADD MAXLEN, and acknowledge what is read. Delete it with UNLINK.",
         _ => "Ask the module's documentation how to split or bound it. Delete it with UNLINK.",
     }

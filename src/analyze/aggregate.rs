@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Fold;
 use super::big::{BigThresholds, Severity};
 use super::histogram::Histogram;
 use super::pattern::{PatternKey, PatternTable};
 use super::top::TopKeys;
-use super::Fold;
 use crate::cluster::slot::SLOTS;
 use crate::measure::Measured;
 use crate::record::{Encoding, KeyRecord, ValueType};
@@ -310,7 +310,10 @@ impl Aggregate {
     #[cold]
     fn observe_misplaced(&mut self, record: &KeyRecord<'_>) {
         if self.misplaced.len() >= MISPLACED
-            && self.misplaced.last_key_value().is_some_and(|((slot, key), ())| (*slot, &**key) <= (record.slot, record.key))
+            && self
+                .misplaced
+                .last_key_value()
+                .is_some_and(|((slot, key), ())| (*slot, &**key) <= (record.slot, record.key))
         {
             return;
         }

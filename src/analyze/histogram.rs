@@ -38,18 +38,21 @@ impl Histogram {
     pub fn quantile(&self, per_mille: u64) -> Option<u64> {
         let rank = (self.total * per_mille).div_ceil(1000).max(1);
         let mut seen = 0;
-        self.counts.iter().position(|count| {
-            seen += count;
-            seen >= rank
-        })
-        .map(lower_end)
+        self.counts
+            .iter()
+            .position(|count| {
+                seen += count;
+                seen >= rank
+            })
+            .map(lower_end)
     }
 
     /// Counts per doubling, as (upper end, count): sizes below the first upper end, then each doubling.
     pub fn doublings(&self) -> Vec<(u64, u64)> {
         let mut rows: Vec<(u64, u64)> = Vec::new();
         for (bucket, &count) in self.counts.iter().enumerate() {
-            let upper = lower_end(bucket).max(1).checked_ilog2().map_or(2, |bits| 2u64.checked_shl(bits).unwrap_or(u64::MAX));
+            let upper =
+                lower_end(bucket).max(1).checked_ilog2().map_or(2, |bits| 2u64.checked_shl(bits).unwrap_or(u64::MAX));
             match rows.last_mut() {
                 Some((last, sum)) if *last == upper => *sum += count,
                 _ => rows.push((upper, count)),

@@ -51,8 +51,9 @@ const CACHE_BYTES: usize = 1 << 20;
 const DIGIT: u8 = 1;
 const HEX: u8 = 1 << 1;
 const PLAIN: u8 = 1 << 2;
-const CONTROL: u8 = 1 << 3;
-const HIGH: u8 = 1 << 4;
+const GLOB: u8 = 1 << 3;
+/// Not printable ASCII.
+const ODD: u8 = 1 << 4;
 const SEPARATOR: u8 = 1 << 5;
 const JOINER: u8 = 1 << 6;
 
@@ -65,9 +66,9 @@ const fn classes(separators: &[u8], joiners: &[u8]) -> [u8; 256] {
         table[byte] = match byte as u8 {
             b'0'..=b'9' => DIGIT,
             b'a'..=b'f' | b'A'..=b'F' => HEX,
-            0..0x20 | 0x7f => CONTROL,
-            0x80.. => HIGH,
-            _ => PLAIN,
+            b'*' | b'?' | b'[' | b'\\' => GLOB,
+            0x20..0x7f => PLAIN,
+            _ => ODD,
         };
         byte += 1;
     }
@@ -198,62 +199,52 @@ impl Limits {
     }
 }
 
-/// A folded segment of a key.
+/// A folded segment: where its text lies in [`Folded::buffer`], without the separator that follows it there.
 #[derive(Clone, Copy, Debug, Default)]
 struct Segment {
-    /// What is kept lies here in the key.
-    start: usize,
-    kept: u8,
-    /// Whether a `*` follows what is kept.
-    star: bool,
+    start: u16,
+    end: u16,
     /// `None` at the end of the key.
     separator: Option<u8>,
+    /// Whether it is only a `*`.
+    alone: bool,
     /// The joiner that vanished in this `*`.
     joined: Option<u8>,
 }
 
-impl Segment {
-    #[inline]
-    fn kept<'a>(&self, key: &'a [u8]) -> &'a [u8] {
-        key.get(self.start..self.start + usize::from(self.kept)).unwrap_or_default()
-    }
-
-    #[inline]
-    fn head(&self, key: &[u8]) -> u64 {
-        match key.get(self.start..).and_then(<[u8]>::first_chunk) {
-            Some(head) if self.kept < 8 => u64::from_be_bytes(*head) & !(u64::MAX >> (8 * self.kept)),
-            Some(head) => u64::from_be_bytes(*head),
-            None => self.kept(key).iter().rev().fold(0, |head, byte| head >> 8 | u64::from(*byte) << 56),
-        }
-    }
-
-    /// What else there is to a segment.
-    #[inline]
-    fn mark(&self) -> [u8; 2] {
-        [u8::from(self.star), self.separator.unwrap_or(0)]
-    }
-}
-
-/// The fold of one key. It says where to look in the key and copies nothing.
-#[derive(Debug, Default)]
+/// The fold of one key, in buffers used again.
+#[derive(Debug)]
 struct Folded {
+    /// Nine segments of at most 40 bytes, all escaped, with a separator take 729 bytes; then 64 for the scan.
+    buffer: Box<[u8; 1024]>,
+    len: usize,
     segments: [Segment; MAX_SEGMENTS + 1],
     count: usize,
 }
 
 impl Folded {
-    #[inline]
-    fn segments(&self) -> &[Segment] {
-        &self.segments[..self.count]
+    fn new() -> Self {
+        Self { buffer: Box::new([0; 1024]), len: 0, segments: Default::default(), count: 0 }
+    }
+
+    fn text(&self) -> &[u8] {
+        &self.buffer[..self.len]
+    }
+
+    fn segments(&self) -> impl Iterator<Item = (&[u8], Option<u8>)> {
+        self.segments[..self.count]
+            .iter()
+            .map(|s| (&self.buffer[usize::from(s.start)..usize::from(s.end)], s.separator))
     }
 
     /// Folds `key`, looking at no more than `max_segments` of it. The last segment has no separator, all others do.
     #[inline]
     fn fold(&mut self, key: &[u8], max_segments: usize) {
+        self.len = 0;
         self.count = 0;
-        let mut start = 0;
+        let mut rest = key;
         while self.count < max_segments.min(MAX_SEGMENTS) {
-            let rest = &key[start..];
+            let Some(place) = self.buffer[self.len..].first_chunk_mut::<64>() else { break };
             let (mut all, mut len, mut end) = (0, 0, 0);
             for &byte in rest {
                 let class = CLASSES[usize::from(byte)];
@@ -262,63 +253,89 @@ impl Folded {
                     break;
                 }
                 all |= class;
+                // A long segment comes round, and is not kept.
+                place[len & 63] = byte;
                 len += 1;
             }
-            if len == 8 && end != 0 && all & !(DIGIT | HEX) == 0 && starts_with_uuid(rest) {
-                len = 36;
-                all = DIGIT;
+            let mut star = None;
+            if all & (DIGIT | ODD) != 0 || len > LONG_SEGMENT {
+                star = star_at(&rest[..len], all);
             }
-            let (segment, tail) = rest.split_at(len);
-            let (kept, star) = if all & (DIGIT | CONTROL | HIGH) == 0 && len <= LONG_SEGMENT {
-                (len, false)
-            } else {
-                kept(segment, all)
-            };
-            let separator = tail.first().copied();
-            self.push(Segment { start, kept: kept as u8, star, separator, joined: None });
+            if len == 8 && end != 0 && all & !(DIGIT | HEX) == 0 && starts_with_uuid(rest) {
+                (len, star) = (36, Some(0));
+            }
+            let separator = rest.get(len).copied();
+            let mut kept = star.unwrap_or(len);
+            if all & GLOB != 0 {
+                kept = self.escape(&rest[..kept]);
+            }
+            self.push(kept, star.is_some(), separator);
             if separator.is_none() {
                 return;
             }
-            start += len + 1;
+            rest = &rest[len + 1..];
         }
-        self.push(Segment { star: true, ..Segment::default() });
+        self.push(0, true, None);
     }
 
+    /// Puts `text` in the place of the next segment, with escapes.
+    #[cold]
+    fn escape(&mut self, text: &[u8]) -> usize {
+        let mut at = self.len;
+        for &byte in text {
+            if CLASSES[usize::from(byte)] & GLOB != 0 {
+                self.buffer[at] = b'\\';
+                at += 1;
+            }
+            self.buffer[at] = byte;
+            at += 1;
+        }
+        at - self.len
+    }
+
+    /// Ends a segment of `kept` bytes, which lie in the buffer, and perhaps a `*`.
     #[inline]
-    fn push(&mut self, mut segment: Segment) {
-        if segment.star
-            && segment.kept == 0
-            && let Some(last) = self.segments().last()
+    fn push(&mut self, kept: usize, star: bool, separator: Option<u8>) {
+        let alone = star && kept == 0;
+        let mut joined = None;
+        if alone
+            && let Some(last) = self.count.checked_sub(1).map(|last| self.segments[last])
             && let Some(joiner) = last.separator
-            && last.star
-            && last.kept == 0
+            && last.alone
             && CLASSES[usize::from(joiner)] & JOINER != 0
             && last.joined.is_none_or(|before| before == joiner)
         {
-            segment.joined = Some(joiner);
+            joined = Some(joiner);
             self.count -= 1;
+            self.len = usize::from(last.start);
         }
-        self.segments[self.count] = segment;
+        let mut end = self.len + kept;
+        if star {
+            self.buffer[end] = b'*';
+            end += 1;
+        }
+        self.segments[self.count] = Segment { start: self.len as u16, end: end as u16, separator, alone, joined };
         self.count += 1;
+        self.len = end;
+        if let Some(separator) = separator {
+            self.buffer[end] = separator;
+            self.len += 1;
+        }
     }
 }
 
-/// How many bytes of a segment with the classes `all` are kept, and whether a `*` follows.
+/// Where the `*` of a segment with the classes `all` begins, if it has one.
 #[inline]
-fn kept(segment: &[u8], all: u8) -> (usize, bool) {
-    let hex_id = all & !(DIGIT | HEX) == 0 && segment.len() >= HEX_ID;
-    if all == DIGIT
-        || all & DIGIT != 0 && hex_id
-        || segment.len() > LONG_SEGMENT
-        || all & CONTROL != 0
-        || all & HIGH != 0 && std::str::from_utf8(segment).is_err()
-    {
-        return (0, true);
+fn star_at(segment: &[u8], all: u8) -> Option<usize> {
+    let hex_id = all & !(DIGIT | HEX) == 0 && all & DIGIT != 0 && segment.len() >= HEX_ID;
+    if all == DIGIT || hex_id || segment.len() > LONG_SEGMENT || all & ODD != 0 && is_binary(segment) {
+        return Some(0);
     }
-    match segment.iter().position(u8::is_ascii_digit) {
-        None => (segment.len(), false),
-        Some(len) => (len, true),
-    }
+    segment.iter().position(u8::is_ascii_digit)
+}
+
+fn is_binary(segment: &[u8]) -> bool {
+    segment.iter().any(u8::is_ascii_control) || std::str::from_utf8(segment).is_err()
 }
 
 /// Whether `text` starts with a UUID that ends at a separator or at the end of the key. Its dashes are separators
@@ -356,21 +373,29 @@ enum Names {
 
 #[derive(Debug)]
 struct Child {
-    /// The first bytes of what is kept.
+    /// The first bytes of the name.
     head: u64,
-    kept: Box<[u8]>,
-    star: bool,
+    name: Box<[u8]>,
     node: Node,
+}
+
+#[inline]
+fn head(name: &[u8]) -> u64 {
+    match name.first_chunk() {
+        Some(head) => u64::from_le_bytes(*head),
+        None => name.iter().rev().fold(0, |head, byte| head << 8 | u64::from(*byte)),
+    }
 }
 
 /// The place of a name among the children, or where it would go.
 #[inline]
-fn find(children: &[Child], head: u64, kept: &[u8], star: bool) -> Result<usize, usize> {
+fn find(children: &[Child], head: u64, name: &[u8]) -> Result<usize, usize> {
     let mut at = children.partition_point(|child| child.head < head);
     while let Some(child) = children.get(at)
         && child.head == head
     {
-        if child.star == star && child.kept.len() == kept.len() && (kept.len() <= 8 || *child.kept == *kept) {
+        // No name has a zero, so a short one is all in its head.
+        if child.name.len() == name.len() && (name.len() <= 8 || *child.name == *name) {
             return Ok(at);
         }
         at += 1;
@@ -519,13 +544,9 @@ impl Node {
     fn render(&mut self, path: &mut Vec<u8>, pool: &mut Pool, out: &mut Vec<Pattern>) {
         for group in &mut self.groups {
             let separator = group.separator;
-            let mut child = |kept: &[u8], star: bool, node: &mut Self| {
+            let mut child = |name: &[u8], node: &mut Self| {
                 let len = path.len();
-                for byte in kept {
-                    path.extend(matches!(byte, b'*' | b'?' | b'[' | b'\\').then_some(b'\\'));
-                    path.push(*byte);
-                }
-                path.extend(star.then_some(b'*'));
+                path.extend_from_slice(name);
                 path.extend(separator);
                 node.render(path, pool, out);
                 if let Some(cell) = node.cell {
@@ -535,8 +556,8 @@ impl Node {
                 path.truncate(len);
             };
             match &mut group.names {
-                Names::Open(names) => names.iter_mut().for_each(|c| child(&c.kept, c.star, &mut c.node)),
-                Names::Star(star) => child(b"", true, star),
+                Names::Open(names) => names.iter_mut().for_each(|c| child(&c.name, &mut c.node)),
+                Names::Star(star) => child(b"*", star),
             }
         }
     }
@@ -576,7 +597,7 @@ impl Group {
         match (&mut self.names, other.names) {
             (Names::Open(ours), Names::Open(theirs)) => {
                 for child in theirs {
-                    match find(ours, child.head, &child.kept, child.star) {
+                    match find(ours, child.head, &child.name) {
                         Ok(at) => ours[at].node.absorb(child.node, level + 1, pool),
                         Err(at) => insert(ours, at, child),
                     }
@@ -608,39 +629,24 @@ struct Cache {
 struct Slot {
     hash: u64,
     start: u32,
-    end: u32,
+    len: u32,
     cell: u32,
 }
 
 impl Cache {
     #[inline]
-    fn get(&self, hash: u64, key: &[u8], segments: &[Segment]) -> Option<u32> {
-        let same = |slot: &Slot| slot.hash == hash && self.is_text(slot, key, segments);
+    fn get(&self, hash: u64, text: &[u8]) -> Option<u32> {
+        let same = |slot: &Slot| {
+            slot.hash == hash && self.texts.get(slot.start as usize..(slot.start + slot.len) as usize) == Some(text)
+        };
         self.slots.find(hash, same).map(|slot| slot.cell)
     }
 
-    #[inline]
-    fn is_text(&self, slot: &Slot, key: &[u8], segments: &[Segment]) -> bool {
-        let mut text = self.texts.get(slot.start as usize..slot.end as usize).unwrap_or_default();
-        for segment in segments {
-            let Some((kept, after)) = text.split_at_checked(segment.kept.into()) else { return false };
-            let Some((mark, after)) = after.split_first_chunk() else { return false };
-            if *mark != segment.mark() || !same(kept, segment.kept(key)) {
-                return false;
-            }
-            text = after;
-        }
-        text.is_empty()
-    }
-
-    fn insert(&mut self, hash: u64, key: &[u8], segments: &[Segment], cell: u32) {
-        if self.slots.len() < CACHE_NAMES && self.texts.len() < CACHE_BYTES {
-            let start = self.texts.len() as u32;
-            for segment in segments {
-                self.texts.extend_from_slice(segment.kept(key));
-                self.texts.extend(segment.mark());
-            }
-            let slot = Slot { hash, start, end: self.texts.len() as u32, cell };
+    fn insert(&mut self, hash: u64, text: &[u8], cell: u32) {
+        let start = self.texts.len();
+        if self.slots.len() < CACHE_NAMES && start + text.len() <= CACHE_BYTES {
+            self.texts.extend_from_slice(text);
+            let slot = Slot { hash, start: start as u32, len: text.len() as u32, cell };
             self.slots.insert_unique(hash, slot, |slot| slot.hash);
         }
     }
@@ -648,16 +654,6 @@ impl Cache {
     fn clear(&mut self) {
         self.slots.clear();
         self.texts.clear();
-    }
-}
-
-/// Compares short texts of the same length without a call.
-#[inline]
-fn same(a: &[u8], b: &[u8]) -> bool {
-    match (a.first_chunk::<8>(), b.first_chunk::<8>(), a.last_chunk::<8>(), b.last_chunk::<8>()) {
-        (Some(a0), Some(b0), Some(a1), Some(b1)) if a.len() <= 16 => a0 == b0 && a1 == b1,
-        (None, ..) => a.iter().zip(b).all(|(a, b)| a == b),
-        _ => a == b,
     }
 }
 
@@ -688,7 +684,7 @@ impl PatternTable {
     #[must_use]
     pub fn with_limits(limits: Limits) -> Self {
         Self {
-            folded: Folded::default(),
+            folded: Folded::new(),
             hasher: DefaultHashBuilder::default(),
             cache: Cache::default(),
             root: Node::default(),
@@ -701,28 +697,23 @@ impl PatternTable {
     pub fn observe(&mut self, key: &[u8], k: &PatternKey) {
         self.folded.fold(key, self.pool.limits.max_segments);
         let mut hasher = self.hasher.build_hasher();
-        for segment in self.folded.segments() {
-            if segment.kept > 0 {
-                hasher.write(segment.kept(key));
-            }
-            hasher.write_u16(u16::from_ne_bytes(segment.mark()));
-        }
+        hasher.write(self.folded.text());
         let hash = hasher.finish();
-        let cell = match self.cache.get(hash, key, self.folded.segments()) {
+        let cell = match self.cache.get(hash, self.folded.text()) {
             Some(cell) => cell,
-            None => self.place(hash, key),
+            None => self.place(hash),
         };
         self.pool.cells[cell as usize].add(k);
     }
 
     /// Finds or makes the place of the folded key.
-    fn place(&mut self, hash: u64, key: &[u8]) -> u32 {
+    fn place(&mut self, hash: u64) -> u32 {
         // A key adds a few nodes, so a check before is as good as one after, and the cell that comes back stays.
         self.trim_if_large();
         loop {
-            match self.walk(key) {
+            match self.walk() {
                 Some((cell, true)) => {
-                    self.cache.insert(hash, key, self.folded.segments(), cell);
+                    self.cache.insert(hash, self.folded.text(), cell);
                     return cell;
                 }
                 Some((cell, false)) => return cell,
@@ -732,26 +723,26 @@ impl PatternTable {
     }
 
     /// The cell of the folded key, and whether the path to it is spelled as the key; `None` if a level collapsed.
-    fn walk(&mut self, key: &[u8]) -> Option<(u32, bool)> {
+    fn walk(&mut self) -> Option<(u32, bool)> {
         let Self { folded, root, pool, .. } = self;
         let mut node = root;
         let mut exact = true;
-        for (level, segment) in folded.segments().iter().enumerate() {
+        for (level, (text, separator)) in folded.segments().enumerate() {
             if let Some(cell) = node.cell {
                 return Some((cell, false));
             }
-            let group = node.group(segment.separator);
+            let group = node.group(separator);
             let mut at = 0;
             if let Names::Open(names) = &mut group.names {
-                let (head, kept, star) = (segment.head(key), segment.kept(key), segment.star);
-                at = match find(names, head, kept, star) {
+                let head = head(text);
+                at = match find(names, head, text) {
                     Ok(at) => at,
                     Err(_) if names.len() >= pool.limits.fan_out(level) => {
                         group.collapse(level, pool);
                         return None;
                     }
                     Err(at) => {
-                        insert(names, at, Child { head, kept: kept.into(), star, node: Node::default() });
+                        insert(names, at, Child { head, name: text.into(), node: Node::default() });
                         pool.nodes += 1;
                         at
                     }
@@ -760,7 +751,7 @@ impl PatternTable {
             node = match &mut group.names {
                 Names::Open(names) => &mut names[at].node,
                 Names::Star(star) => {
-                    exact &= segment.star && segment.kept == 0;
+                    exact &= text == b"*";
                     star
                 }
             };
@@ -899,26 +890,64 @@ mod tests {
         }
     }
 
-    /// The folded segments of a key as a pattern has them.
-    fn segments(key: &[u8], max_segments: usize) -> Vec<(Vec<u8>, Option<u8>)> {
-        let mut folded = Folded::default();
-        folded.fold(key, max_segments);
-        let text = |segment: &Segment| {
-            let mut text = Vec::new();
-            for byte in segment.kept(key) {
-                text.extend(b"*?[\\".contains(byte).then_some(b'\\'));
-                text.push(*byte);
+    type Segment = (Vec<u8>, Option<u8>);
+
+    /// The fold as its rules say it, slowly.
+    fn plain_fold(key: &[u8], max_segments: usize) -> Vec<Segment> {
+        let mut out: Vec<(Vec<u8>, Option<u8>, Option<u8>)> = Vec::new();
+        let mut rest = key;
+        loop {
+            let dashes = [8, 13, 18, 23];
+            let uuid = rest.len() >= 36
+                && (0..36).all(|i| if dashes.contains(&i) { rest[i] == b'-' } else { rest[i].is_ascii_hexdigit() })
+                && rest.get(36).is_none_or(|next| SEPARATORS.contains(next));
+            let tail = out.len() == max_segments;
+            let len = match rest.iter().position(|byte| SEPARATORS.contains(byte)) {
+                _ if uuid && !tail => 36,
+                Some(end) if !tail => end,
+                _ => rest.len(),
+            };
+            let (text, separator) = (&rest[..len], rest.get(len).copied());
+            let digit = text.iter().position(u8::is_ascii_digit);
+            let hex_id = digit.is_some() && len >= 8 && text.iter().all(u8::is_ascii_hexdigit);
+            let binary = text.iter().any(|&byte| byte < 0x20 || byte == 0x7f) || std::str::from_utf8(text).is_err();
+            let mut folded = Vec::new();
+            if !(tail || uuid || hex_id || binary || len > 40) {
+                for &byte in &text[..digit.unwrap_or(len)] {
+                    folded.extend(b"*?[\\".contains(&byte).then_some(b'\\'));
+                    folded.push(byte);
+                }
+                folded.extend(digit.map(|_| b'*'));
+            } else {
+                folded.push(b'*');
             }
-            text.extend(segment.star.then_some(b'*'));
-            text
-        };
-        folded.segments().iter().map(|segment| (text(segment), segment.separator)).collect()
+            let joined = match out.last() {
+                Some((before, Some(joiner), joined)) if folded == b"*" && before == b"*" => {
+                    Some(*joiner).filter(|joiner| JOINERS.contains(joiner) && joined.is_none_or(|j| j == *joiner))
+                }
+                _ => None,
+            };
+            if joined.is_some() {
+                out.pop();
+            }
+            out.push((folded, separator, joined));
+            match separator {
+                Some(_) => rest = &rest[len + 1..],
+                None => return out.into_iter().map(|(text, separator, _)| (text, separator)).collect(),
+            }
+        }
     }
 
-    fn fold(key: &[u8]) -> String {
-        let text =
-            segments(key, MAX_SEGMENTS).into_iter().flat_map(|(text, separator)| text.into_iter().chain(separator));
-        String::from_utf8(text.collect()).unwrap()
+    /// The fold, after a comparison with the plain one.
+    fn fold(key: &[u8], max_segments: usize) -> String {
+        let mut folded = Folded::new();
+        folded.fold(key, max_segments);
+        let segments: Vec<_> = folded.segments().map(|(text, separator)| (text.to_vec(), separator)).collect();
+        assert_eq!(segments, plain_fold(key, max_segments), "{}", key.escape_ascii());
+        let text: Vec<u8> =
+            segments.into_iter().flat_map(|(text, separator)| text.into_iter().chain(separator)).collect();
+        assert_eq!(text, folded.text());
+        String::from_utf8(text).unwrap()
     }
 
     fn table(limits: Limits, keys: &[(Vec<u8>, PatternKey)]) -> PatternTable {
@@ -930,8 +959,6 @@ mod tests {
     /// The result by its definition, from all keys at once and with no state.
     mod oracle {
         use super::*;
-
-        type Segment = (Vec<u8>, Option<u8>);
 
         struct Tree {
             stats: PatternStats,
@@ -986,7 +1013,8 @@ mod tests {
         }
 
         pub fn patterns(keys: &[(Vec<u8>, PatternKey)], limits: &Limits) -> Vec<Pattern> {
-            let paths: Vec<_> = keys.iter().map(|(key, stats)| (segments(key, limits.max_segments), *stats)).collect();
+            let paths: Vec<_> =
+                keys.iter().map(|(key, stats)| (plain_fold(key, limits.max_segments), *stats)).collect();
             let keys: Vec<_> = paths.iter().map(|(path, stats)| (&path[..], *stats)).collect();
             let mut out = Vec::new();
             list(&grow(&keys, 0, limits), limits.max_nodes as u64, b"", &mut out);
@@ -1017,21 +1045,29 @@ mod tests {
             ("bin:\x01\x02", "bin:*"),
             ("a:b:c:d:e:f:g:h:i:j", "a:b:c:d:e:f:g:h:*"),
         ] {
-            assert_eq!(fold(key.as_bytes()), pattern, "{key}");
+            assert_eq!(fold(key.as_bytes(), 8), pattern, "{key}");
         }
-        assert_eq!(fold(b"bin:\xff\xfe"), "bin:*");
-        assert_eq!(fold(&[b'x'; 40]), "x".repeat(40));
-        assert_eq!(fold(&[b'x'; 41]), "*");
-        assert_eq!(fold(&[b'x'; 5000]), "*");
+        assert_eq!(fold(b"bin:\xff\xfe", 8), "bin:*");
+        assert_eq!(fold(&[b'x'; 40], 8), "x".repeat(40));
+        assert_eq!(fold(&[b'x'; 41], 8), "*");
+        assert_eq!(fold(&[b'x'; 5000], 8), "*");
         // The longest fold there is.
-        assert_eq!(fold([[b'*'; 40].as_slice(), b":"].concat().repeat(9).as_slice()).len(), 8 * 81 + 1);
+        assert_eq!(fold([[b'*'; 40].as_slice(), b":"].concat().repeat(9).as_slice(), 8).len(), 8 * 81 + 1);
+    }
+
+    #[test]
+    fn folds_as_the_rules_say() {
+        let mut random = Random(5);
+        for _ in 0..50_000 {
+            fold(&random.key(20, true), random.below(9));
+        }
     }
 
     #[test]
     fn is_what_the_definition_says_in_any_order_and_split() {
         let mut random = Random(1);
         let mut cut = 0;
-        for round in 0..3000 {
+        for round in 0..2000 {
             let limits = random.limits();
             let words = 1 + random.below(20);
             let count = random.below(150);
@@ -1062,7 +1098,7 @@ mod tests {
             }
             assert_eq!(tables.pop().unwrap().finish(), expected, "{limits:?}");
         }
-        assert!((800..2200).contains(&cut), "limits that test something: {cut}");
+        assert!((500..1500).contains(&cut), "limits that test something: {cut}");
     }
 
     #[test]
@@ -1107,15 +1143,9 @@ mod tests {
     #[test]
     fn equal_hashes_are_told_apart() {
         let mut cache = Cache::default();
-        let mut folded = Folded::default();
-        for (cell, key) in
-            [&b"ab"[..], b"cd", b"a0", b"a:", b"a", b"", b"a:0:b", b"long-long-long:name-name-name"].iter().enumerate()
-        {
-            folded.fold(key, MAX_SEGMENTS);
-            assert_eq!(cache.get(7, key, folded.segments()), None);
-            cache.insert(7, key, folded.segments(), cell as u32);
-            assert_eq!(cache.get(7, key, folded.segments()), Some(cell as u32));
-        }
+        cache.insert(7, b"ab", 1);
+        cache.insert(7, b"cd", 2);
+        assert_eq!([&b"ab"[..], b"cd", b"ac"].map(|text| cache.get(7, text)), [Some(1), Some(2), None]);
     }
 
     #[test]
@@ -1127,6 +1157,8 @@ mod tests {
             table.observe(format!("user:{n}:profile").as_bytes(), &PatternKey::default());
             table.observe(format!("shop:{}:cart", letters(n)).as_bytes(), &PatternKey::default());
         }
+        // Names of a collapsed level do not fill the cache.
+        assert_eq!(table.cache.slots.len(), 1);
         let patterns: Vec<_> = table.finish().into_iter().map(|p| (p.text, p.stats.keys)).collect();
         assert_eq!(
             patterns,

@@ -680,9 +680,11 @@ pub fn pattern_rows(patterns: Vec<Pattern>, limit: usize) -> (Vec<PatternRow>, L
 /// Memory of the slots, summed over nodes; `nodes` are the names and slots of each.
 pub fn slots_row(nodes: &[(&str, &[SlotTotals])], heaviest: usize) -> SlotsRow {
     let count = nodes.first().map_or(0, |(_, slots)| slots.len());
-    let sum = |slot: usize| nodes.iter().fold((0, 0), |sum: (u64, u64), (_, slots)| {
-        (sum.0 + slots[slot].keys, sum.1 + slots[slot].footprint_bytes)
-    });
+    let sum = |slot: usize| {
+        nodes
+            .iter()
+            .fold((0, 0), |sum: (u64, u64), (_, slots)| (sum.0 + slots[slot].keys, sum.1 + slots[slot].footprint_bytes))
+    };
     let sums: Vec<(u64, u64)> = (0..count).map(sum).collect();
     let mut order: Vec<usize> = (0..count).filter(|slot| sums[*slot].0 > 0).collect();
     let with_keys = order.len() as u64;
@@ -690,7 +692,10 @@ pub fn slots_row(nodes: &[(&str, &[SlotTotals])], heaviest: usize) -> SlotsRow {
     order.truncate(heaviest);
     let row = |slot: usize| SlotRow {
         slot: slot as u16,
-        node: nodes.iter().find(|(_, slots)| slots[slot].keys > 0).map_or(String::new(), |(name, _)| (*name).to_owned()),
+        node: nodes
+            .iter()
+            .find(|(_, slots)| slots[slot].keys > 0)
+            .map_or(String::new(), |(name, _)| (*name).to_owned()),
         keys: sums[slot].0,
         footprint_bytes: sums[slot].1,
     };

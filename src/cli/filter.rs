@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn globs_match_as_the_servers_have_it() {
-        let matches = |glob: &str, key: &[u8]| compile("--match", &glob_to_regex(glob.as_bytes())).unwrap().is_match(key);
+        let matches =
+            |glob: &str, key: &[u8]| compile("--match", &glob_to_regex(glob.as_bytes())).unwrap().is_match(key);
         assert!(matches("user:*", b"user:1\n2") && !matches("user:*", b"xuser:1"));
         assert!(matches("h?llo", b"hello") && matches("h?llo", b"h\xffllo") && !matches("h?llo", b"hllo"));
         assert!(matches("h[ae]llo", b"hallo") && !matches("h[ae]llo", b"hillo"));

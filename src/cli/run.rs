@@ -79,9 +79,9 @@ impl Run {
     fn new(args: &InputArgs, top: usize) -> Result<Run, Error> {
         let read = |path: &std::path::Path| fs::read(path).map_err(|e| Error::unreadable(path, e));
         let topology = match &args.nodes {
-            Some(path) => Some(
-                Topology::parse(&read(path)?).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?,
-            ),
+            Some(path) => {
+                Some(Topology::parse(&read(path)?).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?)
+            }
             None => None,
         };
         let model = &args.model;
@@ -213,9 +213,8 @@ impl Run {
 
 fn parse_time(text: &str) -> Result<i64, Error> {
     let time: Result<jiff::Timestamp, _> = text.parse();
-    time.map(|time| time.as_millisecond()).map_err(|_| {
-        Error::usage(format!("--now: `{text}` is no time; write 2026-01-31T12:00:00Z, for example"))
-    })
+    time.map(|time| time.as_millisecond())
+        .map_err(|_| Error::usage(format!("--now: `{text}` is no time; write 2026-01-31T12:00:00Z, for example")))
 }
 
 /// What `--compare` asks for: servers, and the settings that each `name=value` changes.
@@ -288,8 +287,8 @@ fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let (summary, exit) = match &mut csv {
         None => summary_of(&run)?,
         Some(csv) => {
-            let dumps = aggregates_with_rows(&run, csv, &args.text)
-                .map_err(|error| error.with_path(args.csv.as_deref()))?;
+            let dumps =
+                aggregates_with_rows(&run, csv, &args.text).map_err(|error| error.with_path(args.csv.as_deref()))?;
             for dump in &dumps {
                 run.say_errors(&dump.input, &dump.result);
             }

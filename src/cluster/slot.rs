@@ -93,9 +93,7 @@ fn short_word(bytes: &[u8]) -> u64 {
         let first = u64::from(u32::from_be_bytes(*first));
         first << (8 * (bytes.len() - 4)) | u64::from(u32::from_be_bytes(*last))
     } else {
-        bytes
-            .iter()
-            .fold(0, |word, byte| word << 8 | u64::from(*byte))
+        bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
     }
 }
 
@@ -182,11 +180,7 @@ mod tests {
         for byte in bytes {
             crc ^= u16::from(*byte) << 8;
             for _ in 0..8 {
-                crc = if crc & 0x8000 == 0 {
-                    crc << 1
-                } else {
-                    crc << 1 ^ POLYNOMIAL
-                };
+                crc = if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ POLYNOMIAL };
             }
         }
         crc
@@ -236,8 +230,7 @@ mod tests {
                 // Neighbours of the needle, so that borrows between bytes happen.
                 let mut bytes = random.bytes(len);
                 for byte in &mut bytes {
-                    *byte =
-                        [0x00, 0x7A, 0x7B, 0x7C, 0xFB, 0xFF, b'a', b'b'][usize::from(*byte % 8)];
+                    *byte = [0x00, 0x7A, 0x7B, 0x7C, 0xFB, 0xFF, b'a', b'b'][usize::from(*byte % 8)];
                 }
                 for needle in [0x00, 0x7B, 0xFF] {
                     let expected = bytes.iter().position(|byte| *byte == needle);

@@ -44,11 +44,7 @@ impl SlotRange {
 /// `0-5460`, or `7000` for a single slot.
 impl fmt::Display for SlotRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.first == self.last {
-            write!(f, "{}", self.first)
-        } else {
-            write!(f, "{}-{}", self.first, self.last)
-        }
+        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
     }
 }
 
@@ -149,10 +145,7 @@ impl Topology {
     /// `CLUSTER SLOTS`, the error says what to save instead.
     pub fn parse(text: &[u8]) -> Result<Topology, TopologyError> {
         let text = decode(text)?;
-        let mut topology = Topology {
-            nodes: Vec::new(),
-            owners: vec![NOBODY; usize::from(SLOTS)],
-        };
+        let mut topology = Topology { nodes: Vec::new(), owners: vec![NOBODY; usize::from(SLOTS)] };
         let mut lines_of_ids: HashMap<&str, usize> = HashMap::new();
         let mut lines = (1..).zip(text.lines().map(str::trim));
         while let Some((number, line)) = lines.next() {
@@ -196,10 +189,7 @@ impl Topology {
     ///
     /// A node that owns slots is among them whatever its flags say.
     pub fn masters(&self) -> impl Iterator<Item = (usize, &ClusterNode)> {
-        self.nodes
-            .iter()
-            .enumerate()
-            .filter(|(_, node)| node.role == Role::Master || !node.slots.is_empty())
+        self.nodes.iter().enumerate().filter(|(_, node)| node.role == Role::Master || !node.slots.is_empty())
     }
 
     /// The slots that no node owns: keys there can be neither read nor written on the cluster.
@@ -217,9 +207,7 @@ impl Topology {
         let flagged = |names: [&str; 2]| line.flags.iter().any(|flag| names.contains(flag));
         let replica = flagged(["slave", "replica"]);
         let role = match line.master {
-            Some(master) if replica => Role::Replica {
-                of: master.to_owned(),
-            },
+            Some(master) if replica => Role::Replica { of: master.to_owned() },
             _ if flagged(["master", "primary"]) && !replica => Role::Master,
             _ => Role::Other,
         };
@@ -265,13 +253,7 @@ impl Topology {
     }
 
     /// Makes `node`, which will get `index`, the owner of the slots from `first` to `last`.
-    fn claim(
-        &mut self,
-        first: u16,
-        last: u16,
-        index: u16,
-        node: &ClusterNode,
-    ) -> Result<(), String> {
+    fn claim(&mut self, first: u16, last: u16, index: u16, node: &ClusterNode) -> Result<(), String> {
         for (slot, owner) in (first..=last).zip(self.owners.iter_mut().skip(usize::from(first))) {
             match self.nodes.get(usize::from(*owner)) {
                 None if *owner == NOBODY => *owner = index,
@@ -291,9 +273,7 @@ impl Topology {
 /// Leaves out the table of owners, which the nodes' slots tell in less.
 impl fmt::Debug for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Topology")
-            .field("nodes", &self.nodes)
-            .finish_non_exhaustive()
+        f.debug_struct("Topology").field("nodes", &self.nodes).finish_non_exhaustive()
     }
 }
 
@@ -324,15 +304,9 @@ const PASSWORD_WARNING: &str = "Warning: Using a password";
 /// The text without its byte order mark.
 fn decode(text: &[u8]) -> Result<&str, TopologyError> {
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-    let first_line = |what: &str| TopologyError {
-        line: 1,
-        what: format!("{what}; {SAVE_THIS}"),
-    };
+    let first_line = |what: &str| TopologyError { line: 1, what: format!("{what}; {SAVE_THIS}") };
     if text.starts_with(b"\xFF\xFE") || text.starts_with(b"\xFE\xFF") {
-        return Err(TopologyError {
-            line: 1,
-            what: "this text is UTF-16; save it as UTF-8".to_owned(),
-        });
+        return Err(TopologyError { line: 1, what: "this text is UTF-16; save it as UTF-8".to_owned() });
     }
     if is_dump(text) {
         return Err(first_line("this is an RDB dump"));
@@ -366,9 +340,7 @@ fn mistaken<'a>(line: &'a str, mut following: impl Iterator<Item = &'a str>) -> 
     } else if starts(&["{", "["]) {
         "this is JSON"
     } else if starts(&["\""]) {
-        return Some(
-            "this is a quoted string; save what `redis-cli --raw CLUSTER NODES` prints".to_owned(),
-        );
+        return Some("this is a quoted string; save what `redis-cli --raw CLUSTER NODES` prints".to_owned());
     } else if starts(&["1) "]) {
         let mut first_lines = iter::once(line).chain(following.take(2));
         if first_lines.any(|line| line.contains("\"slots\"") || line.contains("\"nodes\"")) {
@@ -425,10 +397,7 @@ struct Fault<'a> {
 
 impl<'a> ParseError<&'a str> for Fault<'a> {
     fn from_error_kind(found: &'a str, _: ErrorKind) -> Self {
-        Fault {
-            expected: "something else",
-            found,
-        }
+        Fault { expected: "something else", found }
     }
 
     fn append(_: &'a str, _: ErrorKind, other: Self) -> Self {
@@ -444,21 +413,12 @@ fn node_line(line: &str) -> IResult<&str, NodeLine<'_>, Fault<'_>> {
     let (mut left, (id, address, flags, master, ..)) = (
         word("a node id", name),
         word("an address like 127.0.0.1:7000@17000", address),
-        word(
-            "flags like `myself,master`",
-            separated_list1(char(','), flag),
-        ),
-        word(
-            "the id of a master or `-`",
-            alt((value(None, char('-')), map(name, Some))),
-        ),
+        word("flags like `myself,master`", separated_list1(char(','), flag)),
+        word("the id of a master or `-`", alt((value(None, char('-')), map(name, Some)))),
         word("the time of a ping", i64),
         word("the time of a pong", i64),
         word("a configuration epoch", u64),
-        word(
-            "`connected` or `disconnected`",
-            alt((tag("connected"), tag("disconnected"))),
-        ),
+        word("`connected` or `disconnected`", alt((tag("connected"), tag("disconnected")))),
     )
         .parse(line)?;
     let mut slots = Vec::new();
@@ -467,16 +427,7 @@ fn node_line(line: &str) -> IResult<&str, NodeLine<'_>, Fault<'_>> {
         slots.push(slot);
         left = after;
     }
-    Ok((
-        left,
-        NodeLine {
-            id,
-            address,
-            flags,
-            master,
-            slots,
-        },
-    ))
+    Ok((left, NodeLine { id, address, flags, master, slots }))
 }
 
 /// `vars currentEpoch 6 lastVoteEpoch 0`: nothing of use here, but it must be whole.
@@ -543,15 +494,10 @@ fn slot_word(word: &str) -> IResult<&str, SlotWord<'_>> {
     let moving = |arrow| delimited(char('['), separated_pair(u64, tag(arrow), name), char(']'));
     alt((
         map(moving("->-"), |(slot, to)| SlotWord::Migrating { slot, to }),
-        map(moving("-<-"), |(slot, from)| SlotWord::Importing {
-            slot,
-            from,
-        }),
-        map((u64, opt(preceded(char('-'), u64))), |(first, last)| {
-            SlotWord::Owned {
-                first,
-                last: last.unwrap_or(first),
-            }
+        map(moving("-<-"), |(slot, from)| SlotWord::Importing { slot, from }),
+        map((u64, opt(preceded(char('-'), u64))), |(first, last)| SlotWord::Owned {
+            first,
+            last: last.unwrap_or(first),
         }),
     ))
     .parse(word)
@@ -684,23 +630,13 @@ vars currentEpoch 6 lastVoteEpoch 0
         assert_eq!(topology.nodes[3].role, Role::Replica { of });
         assert!(topology.nodes[3].slots.is_empty());
 
-        for (slot, owner) in [
-            (0, 2),
-            (5460, 2),
-            (5461, 0),
-            (10922, 0),
-            (10923, 4),
-            (16383, 4),
-        ] {
+        for (slot, owner) in [(0, 2), (5460, 2), (5461, 0), (10922, 0), (10923, 4), (16383, 4)] {
             assert_eq!(topology.owner(slot), Some(owner), "slot {slot}");
         }
         assert_eq!(topology.owner(16384), None);
         assert_eq!(topology.owner(u16::MAX), None);
         assert_eq!(topology.unowned_slots(), []);
-        let masters = topology
-            .masters()
-            .map(|(index, _)| index)
-            .collect::<Vec<_>>();
+        let masters = topology.masters().map(|(index, _)| index).collect::<Vec<_>>();
         assert_eq!(masters, [0, 2, 4]);
     }
 
@@ -719,14 +655,7 @@ vars currentEpoch 6 lastVoteEpoch 0
         let slots = topology.nodes.iter().map(|node| node.slots.clone());
         assert_eq!(
             slots.collect::<Vec<_>>(),
-            [
-                vec![range(5461, 10922)],
-                vec![],
-                vec![],
-                vec![range(10923, 16383)],
-                vec![],
-                vec![range(0, 5460)],
-            ]
+            [vec![range(5461, 10922)], vec![], vec![], vec![range(10923, 16383)], vec![], vec![range(0, 5460)],]
         );
         assert_eq!(topology.unowned_slots(), []);
     }
@@ -739,34 +668,14 @@ vars currentEpoch 6 lastVoteEpoch 0
             (":7000@17000", ":7000", None, None),
             (":0@0", ":0", None, None),
             ("::1:7000@17000", "::1:7000", None, None),
-            (
-                "2001:db8::2:7000@17000,h",
-                "2001:db8::2:7000",
-                Some("h"),
-                None,
-            ),
+            ("2001:db8::2:7000@17000,h", "2001:db8::2:7000", Some("h"), None),
             ("fe80::1%eth0:7000", "fe80::1%eth0:7000", None, None),
             ("redis-0.svc:7000@17000", "redis-0.svc:7000", None, None),
-            (
-                "1.2.3.4:1@2,a.example",
-                "1.2.3.4:1",
-                Some("a.example"),
-                None,
-            ),
+            ("1.2.3.4:1@2,a.example", "1.2.3.4:1", Some("a.example"), None),
             ("1.2.3.4:1@2,", "1.2.3.4:1", None, None),
             ("1.2.3.4:1,host", "1.2.3.4:1", Some("host"), None),
-            (
-                "1.2.3.4:1@2,,tls-port=0,shard-id=ab",
-                "1.2.3.4:1",
-                None,
-                Some("ab"),
-            ),
-            (
-                "1.2.3.4:1@2,h,shard-id=ab,nodename=n",
-                "1.2.3.4:1",
-                Some("h"),
-                Some("ab"),
-            ),
+            ("1.2.3.4:1@2,,tls-port=0,shard-id=ab", "1.2.3.4:1", None, Some("ab")),
+            ("1.2.3.4:1@2,h,shard-id=ab,nodename=n", "1.2.3.4:1", Some("h"), Some("ab")),
             ("1.2.3.4:1@2,shard-id=ab", "1.2.3.4:1", None, Some("ab")),
         ] {
             let node = node(&format!("a1 {word} master - 0 0 1 connected"));
@@ -778,9 +687,7 @@ vars currentEpoch 6 lastVoteEpoch 0
 
     #[test]
     fn tells_roles_from_flags() {
-        let replica = Role::Replica {
-            of: "m-1".to_owned(),
-        };
+        let replica = Role::Replica { of: "m-1".to_owned() };
         for (flags, of, role) in [
             ("master", "-", Role::Master),
             ("myself,master,fail?", "-", Role::Master),
@@ -807,9 +714,7 @@ vars currentEpoch 6 lastVoteEpoch 0
             c :3 fail - 0 0 1 connected 7\n\
             d :4 handshake - 0 0 1 connected\n";
         let topology = parse(text);
-        let masters = topology
-            .masters()
-            .map(|(index, node)| (index, node.id.as_str()));
+        let masters = topology.masters().map(|(index, node)| (index, node.id.as_str()));
         assert_eq!(masters.collect::<Vec<_>>(), [(0, "a"), (2, "c")]);
         assert_eq!(topology.owner(7), Some(2));
     }
@@ -831,10 +736,7 @@ vars currentEpoch 6 lastVoteEpoch 0
     fn lists_slots_without_owner() {
         let topology = parse(&master("a1", "1-5 7 9-16382"));
         let unowned = topology.unowned_slots();
-        assert_eq!(
-            unowned,
-            [range(0, 0), range(6, 6), range(8, 8), range(16383, 16383)]
-        );
+        assert_eq!(unowned, [range(0, 0), range(6, 6), range(8, 8), range(16383, 16383)]);
         assert_eq!(topology.owner(0), None);
         let none = parse("a1 :0@0 myself,master - 0 0 0 connected");
         assert_eq!(none.unowned_slots(), [range(0, 16383)]);
@@ -860,12 +762,7 @@ vars currentEpoch 6 lastVoteEpoch 0
 
     #[test]
     fn rejects_a_text_without_nodes() {
-        for (text, line) in [
-            ("", 1),
-            ("\n\n", 2),
-            ("\u{FEFF}", 1),
-            ("\nvars currentEpoch 6 lastVoteEpoch 0\n", 2),
-        ] {
+        for (text, line) in [("", 1), ("\n\n", 2), ("\u{FEFF}", 1), ("\nvars currentEpoch 6 lastVoteEpoch 0\n", 2)] {
             let expected = format!(
                 "line {line}: no line describes a node; \
                 give a nodes.conf or what `redis-cli CLUSTER NODES` prints"
@@ -879,103 +776,34 @@ vars currentEpoch 6 lastVoteEpoch 0
         const SLOT: &str = "expected a slot or a slot range";
         const ADDRESS: &str = "expected an address like 127.0.0.1:7000@17000";
         for (line, what) in [
-            (
-                "?! :1 master - 0 0 1 connected",
-                "expected a node id, found `?!`".to_owned(),
-            ),
-            (
-                "a1 7000 master - 0 0 1 connected",
-                format!("{ADDRESS}, found `7000`"),
-            ),
-            (
-                "a1 h:70000 master - 0 0 1 connected",
-                format!("{ADDRESS}, found `h:70000`"),
-            ),
-            (
-                "a1 h:+7 master - 0 0 1 connected",
-                format!("{ADDRESS}, found `h:+7`"),
-            ),
-            (
-                "a1 h:@1 master - 0 0 1 connected",
-                format!("{ADDRESS}, found `h:@1`"),
-            ),
-            (
-                "a1 h:1@x master - 0 0 1 connected",
-                format!("{ADDRESS}, found `h:1@x`"),
-            ),
+            ("?! :1 master - 0 0 1 connected", "expected a node id, found `?!`".to_owned()),
+            ("a1 7000 master - 0 0 1 connected", format!("{ADDRESS}, found `7000`")),
+            ("a1 h:70000 master - 0 0 1 connected", format!("{ADDRESS}, found `h:70000`")),
+            ("a1 h:+7 master - 0 0 1 connected", format!("{ADDRESS}, found `h:+7`")),
+            ("a1 h:@1 master - 0 0 1 connected", format!("{ADDRESS}, found `h:@1`")),
+            ("a1 h:1@x master - 0 0 1 connected", format!("{ADDRESS}, found `h:1@x`")),
             ("a1", format!("{ADDRESS}, found the end of the line")),
-            (
-                "a1 :1 - 0 0 1 connected",
-                "expected flags like `myself,master`, found `-`".to_owned(),
-            ),
-            (
-                "a1 :1 master,, - 0 0 1 connected",
-                "expected flags like `myself,master`, found `master,,`".to_owned(),
-            ),
-            (
-                "a1 :1 slave ? 0 0 1 connected",
-                "expected the id of a master or `-`, found `?`".to_owned(),
-            ),
-            (
-                "a1 :1 master - x 0 1 connected",
-                "expected the time of a ping, found `x`".to_owned(),
-            ),
-            (
-                "a1 :1 master - 0 connected",
-                "expected the time of a pong, found `connected`".to_owned(),
-            ),
-            (
-                "a1 :1 master - 0 0 -1 connected",
-                "expected a configuration epoch, found `-1`".to_owned(),
-            ),
-            (
-                "a1 :1 master - 0 0 1",
-                "expected `connected` or `disconnected`, found the end of the line".to_owned(),
-            ),
+            ("a1 :1 - 0 0 1 connected", "expected flags like `myself,master`, found `-`".to_owned()),
+            ("a1 :1 master,, - 0 0 1 connected", "expected flags like `myself,master`, found `master,,`".to_owned()),
+            ("a1 :1 slave ? 0 0 1 connected", "expected the id of a master or `-`, found `?`".to_owned()),
+            ("a1 :1 master - x 0 1 connected", "expected the time of a ping, found `x`".to_owned()),
+            ("a1 :1 master - 0 connected", "expected the time of a pong, found `connected`".to_owned()),
+            ("a1 :1 master - 0 0 -1 connected", "expected a configuration epoch, found `-1`".to_owned()),
+            ("a1 :1 master - 0 0 1", "expected `connected` or `disconnected`, found the end of the line".to_owned()),
             (
                 "a1 :1 master - 0 0 1 connectedly",
                 "expected `connected` or `disconnected`, found `connectedly`".to_owned(),
             ),
-            (
-                "a1 :1 master - 0 0 1 connected 12x",
-                format!("{SLOT}, found `12x`"),
-            ),
-            (
-                "a1 :1 master - 0 0 1 connected 1-",
-                format!("{SLOT}, found `1-`"),
-            ),
-            (
-                "a1 :1 master - 0 0 1 connected 1-2-3",
-                format!("{SLOT}, found `1-2-3`"),
-            ),
-            (
-                "a1 :1 master - 0 0 1 connected -5",
-                format!("{SLOT}, found `-5`"),
-            ),
-            (
-                "a1 :1 master - 0 0 1 connected [5]",
-                format!("{SLOT}, found `[5]`"),
-            ),
-            (
-                "a1 :1 master - 0 0 1 connected [5->-b",
-                format!("{SLOT}, found `[5->-b`"),
-            ),
-            (
-                "a1 :1 master - 0 0 1 connected [5->-]",
-                format!("{SLOT}, found `[5->-]`"),
-            ),
-            (
-                "a1 :1 master - 0 0 1 connected [5--b]",
-                format!("{SLOT}, found `[5--b]`"),
-            ),
-            (
-                "a1 :1 master - 0 0 1 connected 99999999999999999999",
-                format!("{SLOT}, found `99999999999999999999`"),
-            ),
-            (
-                "vars currentEpoch",
-                "expected a number, found the end of the line".to_owned(),
-            ),
+            ("a1 :1 master - 0 0 1 connected 12x", format!("{SLOT}, found `12x`")),
+            ("a1 :1 master - 0 0 1 connected 1-", format!("{SLOT}, found `1-`")),
+            ("a1 :1 master - 0 0 1 connected 1-2-3", format!("{SLOT}, found `1-2-3`")),
+            ("a1 :1 master - 0 0 1 connected -5", format!("{SLOT}, found `-5`")),
+            ("a1 :1 master - 0 0 1 connected [5]", format!("{SLOT}, found `[5]`")),
+            ("a1 :1 master - 0 0 1 connected [5->-b", format!("{SLOT}, found `[5->-b`")),
+            ("a1 :1 master - 0 0 1 connected [5->-]", format!("{SLOT}, found `[5->-]`")),
+            ("a1 :1 master - 0 0 1 connected [5--b]", format!("{SLOT}, found `[5--b]`")),
+            ("a1 :1 master - 0 0 1 connected 99999999999999999999", format!("{SLOT}, found `99999999999999999999`")),
+            ("vars currentEpoch", "expected a number, found the end of the line".to_owned()),
             ("vars 6! 6", "expected a name, found `6!`".to_owned()),
             ("# a comment", "expected a node id, found `#`".to_owned()),
         ] {
@@ -1050,48 +878,25 @@ vars currentEpoch 6 lastVoteEpoch 0
                 "1) 1) (integer) 0\n   2) (integer) 5460\n   3) 1) \"127.0.0.1\"\n",
                 "this is the answer to CLUSTER SLOTS",
             ),
-            (
-                "0\n5460\n127.0.0.1\n27600\n",
-                "this is the answer to CLUSTER SLOTS",
-            ),
+            ("0\n5460\n127.0.0.1\n27600\n", "this is the answer to CLUSTER SLOTS"),
             (
                 "1) 1) \"slots\"\n   2) 1) (integer) 0\n      2) (integer) 5460\n",
                 "this is the answer to CLUSTER SHARDS",
             ),
-            (
-                "1) 1# \"slots\" => 1) (integer) 0\n         2) (integer) 5460\n",
-                "this is the answer to CLUSTER SHARDS",
-            ),
-            (
-                "slots\n0\n5460\nnodes\nid\n",
-                "this is the answer to CLUSTER SHARDS",
-            ),
-            (
-                "1) \"a1 127.0.0.1:7003@17003 slave",
-                "this is a list, the answer to another command",
-            ),
-            (
-                "cluster_state:ok\ncluster_slots_assigned:0",
-                "this is the answer to CLUSTER INFO",
-            ),
+            ("1) 1# \"slots\" => 1) (integer) 0\n         2) (integer) 5460\n", "this is the answer to CLUSTER SHARDS"),
+            ("slots\n0\n5460\nnodes\nid\n", "this is the answer to CLUSTER SHARDS"),
+            ("1) \"a1 127.0.0.1:7003@17003 slave", "this is a list, the answer to another command"),
+            ("cluster_state:ok\ncluster_slots_assigned:0", "this is the answer to CLUSTER INFO"),
             (
                 "127.0.0.1:7000 (fa8e6698...) -> 0 keys | 5461 slots | 1 slaves.\n",
                 "this is what `redis-cli --cluster` prints",
             ),
-            (
-                "M: fa8e 127.0.0.1:7000\n",
-                "this is what `redis-cli --cluster` prints",
-            ),
-            (
-                ">>> Calling cluster nodes\n",
-                "this is what `redis-cli --cluster` prints",
-            ),
+            ("M: fa8e 127.0.0.1:7000\n", "this is what `redis-cli --cluster` prints"),
+            (">>> Calling cluster nodes\n", "this is what `redis-cli --cluster` prints"),
             ("REDIS0011\n", "this is an RDB dump"),
             ("VALKEY080\n", "this is an RDB dump"),
         ] {
-            let expected = format!(
-                "line 1: {what}; give a nodes.conf or what `redis-cli CLUSTER NODES` prints"
-            );
+            let expected = format!("line 1: {what}; give a nodes.conf or what `redis-cli CLUSTER NODES` prints");
             assert_eq!(refusal(text), expected);
             // Nor does what redis-cli or a shell puts before it hide the kind of the text.
             if !what.contains("dump") {
@@ -1116,10 +921,7 @@ vars currentEpoch 6 lastVoteEpoch 0
             "line 1: this is a server's error, `NOAUTH Authentication required.`"
         );
         for mark in [[0xFF, 0xFE], [0xFE, 0xFF]] {
-            assert_eq!(
-                refusal(mark),
-                "line 1: this text is UTF-16; save it as UTF-8"
-            );
+            assert_eq!(refusal(mark), "line 1: this text is UTF-16; save it as UTF-8");
         }
         assert_eq!(
             refusal([REDIS_ANSWER.as_bytes(), b"\xFF\xFE\n"].concat()),
@@ -1135,10 +937,7 @@ vars currentEpoch 6 lastVoteEpoch 0
 
     #[test]
     fn shows_control_characters_and_cuts_long_words() {
-        assert_eq!(
-            refusal("\0\x1B[1m"),
-            "line 1: expected a node id, found `\\u{0}\\u{1b}[1m`"
-        );
+        assert_eq!(refusal("\0\x1B[1m"), "line 1: expected a node id, found `\\u{0}\\u{1b}[1m`");
         let expected = format!("line 1: expected a node id, found `{}…`", "é".repeat(40));
         assert_eq!(refusal("é".repeat(41)), expected);
         assert_eq!(refusal("é".repeat(40)), expected.replace('…', ""));
@@ -1148,10 +947,7 @@ vars currentEpoch 6 lastVoteEpoch 0
     fn merges_slots_to_ranges() {
         assert_eq!(ranges([]), []);
         assert_eq!(ranges([7]), [range(7, 7)]);
-        assert_eq!(
-            ranges([0, 1, 1, 2, 4, 6, 7]),
-            [range(0, 2), range(4, 4), range(6, 7)]
-        );
+        assert_eq!(ranges([0, 1, 1, 2, 4, 6, 7]), [range(0, 2), range(4, 4), range(6, 7)]);
         assert_eq!(ranges(0..SLOTS), [range(0, 16383)]);
         assert_eq!(ranges([65534, 65535, 65535]), [range(65534, 65535)]);
     }

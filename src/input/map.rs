@@ -64,7 +64,8 @@ impl Map {
         let end = range.end / page * page;
         if start < end {
             // SAFETY: the mapping is of a file and read only: a page given back is read again when it is touched.
-            let _ = unsafe { self.bytes.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+            let _ =
+                unsafe { self.bytes.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
         }
     }
 

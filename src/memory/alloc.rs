@@ -92,9 +92,20 @@ mod tests {
     #[test]
     fn hands_out_what_real_allocators_do() {
         let je = SizeClasses::new(Allocator::Jemalloc);
-        for (request, class) in [(1, 8), (9, 16), (17, 24), (64, 64), (65, 80), (129, 160), (257, 320), (4096, 4096),
-            (4097, 5120), (8193, 10240), (40961, 49152), (33 << 20, 35 << 20)]
-        {
+        for (request, class) in [
+            (1, 8),
+            (9, 16),
+            (17, 24),
+            (64, 64),
+            (65, 80),
+            (129, 160),
+            (257, 320),
+            (4096, 4096),
+            (4097, 5120),
+            (8193, 10240),
+            (40961, 49152),
+            (33 << 20, 35 << 20),
+        ] {
             assert_eq!(je.of(request), class, "{request}");
         }
         let debian = SizeClasses::new(Allocator::JemallocQuantum16);

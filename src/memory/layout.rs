@@ -153,13 +153,8 @@ const R86: Layout = Layout {
     field_expiry_tenths: 64,
     ..R80
 };
-const V80: Layout = Layout {
-    family: Family::V80,
-    sds_tight_headers: true,
-    key: KeyPlace::InEntry,
-    cluster_key: (0, 0),
-    ..R72
-};
+const V80: Layout =
+    Layout { family: Family::V80, sds_tight_headers: true, key: KeyPlace::InEntry, cluster_key: (0, 0), ..R72 };
 const V81: Layout = Layout {
     family: Family::V81,
     key: KeyPlace::InObject,
@@ -174,9 +169,9 @@ const V81: Layout = Layout {
 const V90: Layout = Layout {
     family: Family::V90,
     table_struct: 80,
-    hash_table_struct: 88,                        // with room for the set of fields that expire
+    hash_table_struct: 88,                // with room for the set of fields that expire
     zset: (16 + 528 + 80, 16 + 640 + 80), // the head of the skip list is asked for with 528 bytes
-    field_expiry_tenths: 0,                       // counted by its own rule
+    field_expiry_tenths: 0,               // counted by its own rule
     ..V81
 };
 

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::layout::Table;
-use super::modules::ModuleMeter;
 use super::model::{Cost, FRACTION, KeyFacts, Model, StringForm};
+use super::modules::ModuleMeter;
 use super::rax::{RaxMeter, RaxSize};
 use super::server::Family;
 use super::tables::{Hashtable, dict_buckets, dict_bytes_converted, dict_bytes_grown, dict_chained};
@@ -190,14 +190,15 @@ impl<'m> Meter<'m> {
             ValueType::Zset => self.zset(),
             ValueType::Hash => self.hash(stored),
             ValueType::Stream => {
-                let encoding =
-                    if self.model.family() == Family::R50 { Encoding::Unknown } else { Encoding::Stream };
+                let encoding = if self.model.family() == Family::R50 { Encoding::Unknown } else { Encoding::Stream };
                 (encoding, self.stream_cost())
             }
             ValueType::Module(_) => (Encoding::Raw, self.v.module.cost(self.model, serialized_bytes)),
         };
         let mut cost = self.model.object(key);
-        if matches!(kind, ValueType::Module(_)) && !matches!(self.model.family(), Family::R82 | Family::R86 | Family::V90) {
+        if matches!(kind, ValueType::Module(_))
+            && !matches!(self.model.family(), Family::R82 | Family::R86 | Family::V90)
+        {
             cost.usage = 0; // only the callback's answer and the key are added up
         }
         cost += value;
@@ -721,8 +722,7 @@ impl Visit for TypedMeter<'_, '_> {
                     meter.v.want_stage = true;
                 }
                 // Valkey 9 has hashes with expiries in tables, always; older servers have no such listpacks.
-                let expiries =
-                    matches!(self.stored, TypeByte::HASH_LISTPACK_EX | TypeByte::HASH_LISTPACK_EX_PRE_GA);
+                let expiries = matches!(self.stored, TypeByte::HASH_LISTPACK_EX | TypeByte::HASH_LISTPACK_EX_PRE_GA);
                 if expiries && !meter.model.options.server.family().at_least(Family::R74) {
                     meter.v.native_bytes = None;
                     meter.v.want_packed = true;

@@ -114,11 +114,8 @@ impl Model {
     /// Bytes before the text of a string of `len` bytes (`sds.h`).
     #[inline]
     pub(super) fn sds_header(&self, len: u64) -> u64 {
-        let (short, medium, long) = if self.layout.sds_tight_headers {
-            (252, 65_530, (1 << 32) - 10)
-        } else {
-            (255, 65_535, (1 << 32) - 1)
-        };
+        let (short, medium, long) =
+            if self.layout.sds_tight_headers { (252, 65_530, (1 << 32) - 10) } else { (255, 65_535, (1 << 32) - 1) };
         match len {
             0..32 => 1,
             _ if len <= short => 3,
@@ -249,7 +246,9 @@ impl Model {
     pub(super) fn object(&self, key: &KeyFacts) -> Cost {
         let name = self.sds_header(key.key_len) + key.key_len + 1;
         match self.layout.family {
-            Family::R82 => Cost::both(self.classes.of(16 + 1 + name + if key.expires || key.key_len >= 128 { 8 } else { 0 })),
+            Family::R82 => {
+                Cost::both(self.classes.of(16 + 1 + name + if key.expires || key.key_len >= 128 { 8 } else { 0 }))
+            }
             Family::R86 => Cost::both(self.kvobj(key, name, 0)),
             Family::V81 => Cost { usage: 16, real: self.valkey_object(key, name) },
             Family::V90 => Cost::both(self.valkey_object(key, name)),

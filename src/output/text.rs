@@ -70,7 +70,10 @@ fn dumps(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         table.row([
             dump.name.clone(),
             dump.format.clone().unwrap_or_default(),
-            dump.written_by.clone().or_else(|| Some(format!("(as {})", dump.modelled_as.as_ref()?))).unwrap_or_default(),
+            dump.written_by
+                .clone()
+                .or_else(|| Some(format!("(as {})", dump.modelled_as.as_ref()?)))
+                .unwrap_or_default(),
             dump.saved_at.as_deref().map_or(String::new(), |time| time.replace(".000Z", "Z")),
             count(dump.totals.keys),
             bytes(dump.rdb_bytes),
@@ -173,8 +176,11 @@ fn types(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     ]);
     for row in &summary.types {
         let [keys, memory, share] = total_cells(&row.totals, &summary.totals);
-        let encodings: Vec<String> =
-            row.encodings.iter().map(|encoding| format!("{} {}", encoding.encoding, count(encoding.totals.keys))).collect();
+        let encodings: Vec<String> = row
+            .encodings
+            .iter()
+            .map(|encoding| format!("{} {}", encoding.encoding, count(encoding.totals.keys)))
+            .collect();
         table.row([
             row.value_type.to_string(),
             keys,
@@ -192,8 +198,13 @@ fn types(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     table.write(out)?;
     if summary.databases.len() > 1 {
         heading(out, "Databases")?;
-        let mut table =
-            Table::new(&[("database", Right), ("keys", Right), ("memory", Right), ("share", Right), ("with expiry", Right)]);
+        let mut table = Table::new(&[
+            ("database", Right),
+            ("keys", Right),
+            ("memory", Right),
+            ("share", Right),
+            ("with expiry", Right),
+        ]);
         for row in &summary.databases {
             let [keys, memory, share] = total_cells(&row.totals, &summary.totals);
             table.row([row.database.to_string(), keys, memory, share, count(row.keys_with_expiry)]);
@@ -285,7 +296,12 @@ fn expiry(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     let volatile = ("some time", summary.expiry.volatile.keys, summary.expiry.volatile.footprint_bytes);
     let some = summary.expiry.buckets.is_empty().then_some(volatile);
     for (label, keys, footprint) in std::iter::once(never).chain(some).chain(rows) {
-        table.row([label.to_owned(), count(keys), bytes(footprint), percent(footprint, summary.totals.footprint_bytes)]);
+        table.row([
+            label.to_owned(),
+            count(keys),
+            bytes(footprint),
+            percent(footprint, summary.totals.footprint_bytes),
+        ]);
     }
     table.write(out)
 }
@@ -298,7 +314,8 @@ fn heat(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
             table.row([band.label.to_owned(), count(band.keys), bytes(band.footprint_bytes)]);
         }
         table.write(out)?;
-        let mut table = Table::new(&[("counter", Right), ("memory", Right), ("type", Left), ("node", Left), ("key", Left)]);
+        let mut table =
+            Table::new(&[("counter", Right), ("memory", Right), ("type", Left), ("node", Left), ("key", Left)]);
         for key in freq.hottest.iter().take(SHOWN) {
             table.row([
                 key.freq.map_or(String::new(), |freq| freq.to_string()),
@@ -326,7 +343,8 @@ fn comparisons(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     heading(out, "The same keys on")?;
-    let mut table = Table::new(&[("server or setting", Left), ("memory", Right), ("difference", Right), ("MEMORY USAGE", Right)]);
+    let mut table =
+        Table::new(&[("server or setting", Left), ("memory", Right), ("difference", Right), ("MEMORY USAGE", Right)]);
     let own = summary.totals.footprint_bytes;
     for row in &summary.comparisons {
         let difference = match row.footprint_bytes.cmp(&own) {

@@ -274,10 +274,7 @@ impl<'a> SliceCursor<'a> {
     #[cold]
     fn truncated(&self, n: u64) -> Fault {
         let rest = (self.data.len() - self.pos) as u64;
-        Fault {
-            at: self.base + self.data.len() as u64,
-            kind: FaultKind::Truncated { needed: n.saturating_sub(rest) },
-        }
+        Fault { at: self.base + self.data.len() as u64, kind: FaultKind::Truncated { needed: n.saturating_sub(rest) } }
     }
 }
 

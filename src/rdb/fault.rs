@@ -19,36 +19,94 @@ pub struct Fault {
 #[allow(missing_docs)] // `Display` below says what each means
 pub enum FaultKind {
     /// The data ends where `needed` more bytes were claimed.
-    Truncated { needed: u64 },
+    Truncated {
+        needed: u64,
+    },
     /// Not an RDB: the first bytes are neither `REDIS` nor `VALKEY` with digits.
-    NotRdb { found: [u8; 9] },
+    NotRdb {
+        found: [u8; 9],
+    },
     /// The version belongs to a later server.
-    NewerVersion { version: u32 },
+    NewerVersion {
+        version: u32,
+    },
     /// `VALKEY` with a version below 80, `REDIS` with 0 or 80 and above.
-    ForeignVersion { version: u32 },
-    UnknownType { byte: u8 },
+    ForeignVersion {
+        version: u32,
+    },
+    UnknownType {
+        byte: u8,
+    },
     PreGaModule,
-    BadLength { byte: u8 },
-    BadStringEncoding { byte: u8 },
-    LzfClaim { packed: u64, unpacked: u64 },
-    LzfBroken { inside: u64 },
-    BadModuleOpcode { opcode: u64 },
-    BadModuleAux { found: u64 },
-    BadCount { claimed: u64 },
+    BadLength {
+        byte: u8,
+    },
+    BadStringEncoding {
+        byte: u8,
+    },
+    LzfClaim {
+        packed: u64,
+        unpacked: u64,
+    },
+    LzfBroken {
+        inside: u64,
+    },
+    BadModuleOpcode {
+        opcode: u64,
+    },
+    BadModuleAux {
+        found: u64,
+    },
+    BadCount {
+        claimed: u64,
+    },
     BadScore,
-    EmptyBlob { what: &'static str },
-    BlobHeader { what: &'static str, claimed: u64, actual: u64 },
-    BlobEntry { what: &'static str, byte: u8 },
-    BlobCount { what: &'static str, claimed: u64, actual: u64 },
-    BlobEnd { what: &'static str },
-    OddEntries { what: &'static str, entries: u64 },
-    BadContainer { found: u64 },
-    BadFieldExpiry { found: i64 },
-    BadStreamKey { length: u64 },
-    BadSlot { found: u64 },
-    BadImportName { length: u64 },
-    BadKeyMeta { classes: u64 },
-    TooLarge { bytes: u64, limit: u64 },
+    EmptyBlob {
+        what: &'static str,
+    },
+    BlobHeader {
+        what: &'static str,
+        claimed: u64,
+        actual: u64,
+    },
+    BlobEntry {
+        what: &'static str,
+        byte: u8,
+    },
+    BlobCount {
+        what: &'static str,
+        claimed: u64,
+        actual: u64,
+    },
+    BlobEnd {
+        what: &'static str,
+    },
+    OddEntries {
+        what: &'static str,
+        entries: u64,
+    },
+    BadContainer {
+        found: u64,
+    },
+    BadFieldExpiry {
+        found: i64,
+    },
+    BadStreamKey {
+        length: u64,
+    },
+    BadSlot {
+        found: u64,
+    },
+    BadImportName {
+        length: u64,
+    },
+    BadKeyMeta {
+        classes: u64,
+    },
+    TooLarge {
+        bytes: u64,
+        limit: u64,
+    },
 }
 
 impl FaultKind {
@@ -64,7 +122,9 @@ impl fmt::Display for FaultKind {
         match *self {
             Truncated { needed: 1 } => write!(f, "file ends here, but one more byte was expected"),
             Truncated { needed } => write!(f, "file ends here, but {needed} more bytes were expected"),
-            NotRdb { found } => write!(f, "no RDB: expected `REDIS` or `VALKEY` and a version, found `{}`", found.escape_ascii()),
+            NotRdb { found } => {
+                write!(f, "no RDB: expected `REDIS` or `VALKEY` and a version, found `{}`", found.escape_ascii())
+            }
             NewerVersion { version } => {
                 write!(f, "RDB version {version} is newer than this program knows (Redis 1 to 13, Valkey 80)")
             }
@@ -79,7 +139,9 @@ impl fmt::Display for FaultKind {
             LzfBroken { inside } => write!(f, "compressed string is broken {inside:#x} bytes into its data"),
             BadModuleOpcode { opcode } => write!(f, "unknown module opcode {opcode}"),
             BadModuleAux { found } => write!(f, "module aux without its `when` field (opcode {found}, expected 2)"),
-            BadCount { claimed } => write!(f, "{claimed} elements are claimed, more than the rest of the file can hold"),
+            BadCount { claimed } => {
+                write!(f, "{claimed} elements are claimed, more than the rest of the file can hold")
+            }
             BadScore => write!(f, "score is not a number"),
             EmptyBlob { what } => write!(f, "empty {what}"),
             BlobHeader { what, claimed, actual } => {

@@ -42,7 +42,10 @@ impl Header {
                 data[..n] == magic[..n]
             });
             if begins_well && !data.is_empty() {
-                return Err(Fault { at: data.len() as u64, kind: FaultKind::Truncated { needed: (HEADER_LEN - data.len()) as u64 } });
+                return Err(Fault {
+                    at: data.len() as u64,
+                    kind: FaultKind::Truncated { needed: (HEADER_LEN - data.len()) as u64 },
+                });
             }
             let mut found = [0; HEADER_LEN];
             found[..data.len()].copy_from_slice(data);
@@ -52,8 +55,12 @@ impl Header {
             return Err(fault(FaultKind::NotRdb { found: *head }));
         };
         match (dialect, version) {
-            (Dialect::Redis, 1..=NEWEST_REDIS) | (Dialect::Valkey, FIRST_VALKEY..=NEWEST_VALKEY) => Ok(Header { dialect, version }),
-            (Dialect::Redis, 14..FIRST_VALKEY) | (Dialect::Valkey, 81..) => Err(fault(FaultKind::NewerVersion { version })),
+            (Dialect::Redis, 1..=NEWEST_REDIS) | (Dialect::Valkey, FIRST_VALKEY..=NEWEST_VALKEY) => {
+                Ok(Header { dialect, version })
+            }
+            (Dialect::Redis, 14..FIRST_VALKEY) | (Dialect::Valkey, 81..) => {
+                Err(fault(FaultKind::NewerVersion { version }))
+            }
             _ => Err(fault(FaultKind::ForeignVersion { version })),
         }
     }

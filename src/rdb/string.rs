@@ -156,7 +156,10 @@ mod tests {
     fn refuses_claims_that_lzf_cannot_keep() {
         let mut scratch = Vec::new();
         let bomb = RdbStr::Lzf { packed: &[0x01, 0x61], len: 1 << 40, at: 7 };
-        assert_eq!(bomb.bytes(&mut scratch, u64::MAX).unwrap_err().kind, FaultKind::LzfClaim { packed: 2, unpacked: 1 << 40 });
+        assert_eq!(
+            bomb.bytes(&mut scratch, u64::MAX).unwrap_err().kind,
+            FaultKind::LzfClaim { packed: 2, unpacked: 1 << 40 }
+        );
         assert!(matches!(bomb.bytes(&mut scratch, 1000).unwrap_err().kind, FaultKind::TooLarge { .. }));
         assert_eq!(scratch.capacity(), 0, "nothing is allocated on a claim");
     }

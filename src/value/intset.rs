@@ -65,7 +65,10 @@ mod tests {
         // {1, 70000}: four bytes each, two of them.
         assert_eq!(walked(b"\x04\0\0\0\x02\0\0\0\x01\0\0\0\x70\x11\x01\0").unwrap(), [Some(1), Some(70_000)]);
         assert_eq!(walked(b"\x03\0\0\0\0\0\0\0"), Err(FaultKind::BlobEntry { what: "intset", byte: 3 }));
-        assert_eq!(walked(b"\x02\0\0\0\x02\0\0\0\0\0"), Err(FaultKind::BlobHeader { what: "intset", claimed: 12, actual: 10 }));
+        assert_eq!(
+            walked(b"\x02\0\0\0\x02\0\0\0\0\0"),
+            Err(FaultKind::BlobHeader { what: "intset", claimed: 12, actual: 10 })
+        );
         assert!(walked(b"\x02\0\0").is_err());
     }
 }

@@ -130,7 +130,9 @@ fn decode_collection<C: Cursor, V: Visit>(
             }
             fields_after_ttl(cursor, scratch, visit, |ttl| base.checked_add(ttl)?.checked_sub(1))
         }
-        TypeByte::HASH_METADATA_PRE_GA_OR_HASH_2 if dialect == Dialect::Redis => fields_after_ttl(cursor, scratch, visit, Some),
+        TypeByte::HASH_METADATA_PRE_GA_OR_HASH_2 if dialect == Dialect::Redis => {
+            fields_after_ttl(cursor, scratch, visit, Some)
+        }
         TypeByte::HASH_METADATA_PRE_GA_OR_HASH_2 => {
             for _ in 0..begin(cursor, visit)? {
                 visit.field(cursor.string()?);

@@ -64,9 +64,8 @@ fn entry(at: &[u8], previous: usize) -> Option<(RdbStr<'_>, usize)> {
     }
     let at = &at[head..];
     let encoding = *at.first()?;
-    let string = |skip: usize, len: usize| {
-        Some((RdbStr::Raw(at.get(skip..skip.checked_add(len)?)?), head + skip + len))
-    };
+    let string =
+        |skip: usize, len: usize| Some((RdbStr::Raw(at.get(skip..skip.checked_add(len)?)?), head + skip + len));
     let int = |value: i64, size: usize| Some((RdbStr::Int(value), head + size));
     match encoding {
         0x00..=0x3f => string(1, usize::from(encoding)),
@@ -133,9 +132,15 @@ mod tests {
         let kind = |bytes: &[u8]| entries(bytes).unwrap_err().kind;
         let broken = |byte| FaultKind::BlobEntry { what: "ziplist", byte };
         assert_eq!(kind(b"\x0b\0"), FaultKind::BlobHeader { what: "ziplist", claimed: 11, actual: 2 });
-        assert_eq!(kind(b"\x0c\0\0\0\x0a\0\0\0\0\0\xff"), FaultKind::BlobHeader { what: "ziplist", claimed: 12, actual: 11 });
+        assert_eq!(
+            kind(b"\x0c\0\0\0\x0a\0\0\0\0\0\xff"),
+            FaultKind::BlobHeader { what: "ziplist", claimed: 12, actual: 11 }
+        );
         assert_eq!(kind(b"\x0d\0\0\0\x0a\0\0\0\x01\0\x01\xf1\xff"), broken(1)); // first entry claims one before it
         assert_eq!(kind(b"\x0d\0\0\0\x0a\0\0\0\x01\0\x00\xc1\xff"), broken(0)); // no such encoding
-        assert_eq!(kind(b"\x0d\0\0\0\x0a\0\0\0\x02\0\x00\xf1\xff"), FaultKind::BlobCount { what: "ziplist", claimed: 2, actual: 1 });
+        assert_eq!(
+            kind(b"\x0d\0\0\0\x0a\0\0\0\x02\0\x00\xf1\xff"),
+            FaultKind::BlobCount { what: "ziplist", claimed: 2, actual: 1 }
+        );
     }
 }

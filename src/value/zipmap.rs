@@ -74,7 +74,10 @@ mod tests {
         };
         assert_eq!(walked(b"\x01\x03foo\x03\0bar\xff").unwrap(), [b"foo", b"bar"]);
         assert_eq!(walked(b"\x01\x03foo\x01\x02bxx\xff").unwrap(), [b"foo".as_slice(), b"b"]); // two spare bytes
-        assert_eq!(walked(b"\x02\x03foo\x03\0bar\xff"), Err(FaultKind::BlobCount { what: "zipmap", claimed: 2, actual: 1 }));
+        assert_eq!(
+            walked(b"\x02\x03foo\x03\0bar\xff"),
+            Err(FaultKind::BlobCount { what: "zipmap", claimed: 2, actual: 1 })
+        );
         assert_eq!(walked(b"\x01\x03fo"), Err(FaultKind::BlobEntry { what: "zipmap", byte: 3 }));
         assert_eq!(walked(b"\x00"), Err(FaultKind::BlobEnd { what: "zipmap" }));
     }

@@ -1,0 +1,195 @@
+//! Reading a dump that is mapped into memory: boundaries ahead, spans decoded by whoever is free.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::facts::{Driver, FileFacts, checksum_bytes};
+use super::ordered::Piece;
+use super::{
+    DumpResult, Job, SPAN_BYTES, Stop, Worker, Workers, first_slots, push_between, slot_of_item, wait_for_order, walk,
+};
+use crate::analyze::Fold;
+use crate::cluster::placement::SlotPrint;
+use crate::cluster::slot::{SLOTS, slot_of};
+use crate::error::DumpError;
+use crate::input::{DumpInput, Map, Source, map};
+use crate::memory::Place;
+use crate::rdb::crc64::checksum;
+use crate::rdb::{Item, Reader};
+use crate::value::MAX_BLOB_BYTES;
+
+pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
+    let data = map.bytes();
+    let mut reader = match Reader::new(data) {
+        Ok(reader) => reader,
+        Err(fault) => return job.failed(DumpError::Fault { fault, key: None }),
+    };
+    let header = reader.header();
+    let mut driver = Driver::new(header);
+    let mut covered = 0;
+
+    // What stands before the first key says who wrote the dump.
+    loop {
+        let before = reader.position();
+        match reader.next_item() {
+            Ok(Item::Key(_)) => {
+                reader = Reader::resume(&data[before..], before as u64, header, driver.place.db);
+                break;
+            }
+            Ok(item) => {
+                driver.note(&item);
+                if let Some((slot, keys, expires)) = slot_of_item(&item) {
+                    driver.place.enter_slot(slot, keys, expires);
+                }
+                if driver.end.is_some() {
+                    reader = Reader::resume(&data[reader.position()..], reader.position() as u64, header, 0);
+                    break;
+                }
+            }
+            Err(fault) => {
+                driver.fail(fault, None);
+                reader = Reader::resume(&data[before..], before as u64, header, 0);
+                break;
+            }
+        }
+    }
+    let base = reader.offset() as usize;
+    let models = job.setup.models(&driver.facts);
+    let first_keys = || first_slots(reader.clone());
+    let facts = driver.facts.clone();
+    let workers = Workers { idle: Mutex::new(Vec::new()), new: || Worker::new(job, &models, &facts, &first_keys) };
+    let in_flight = AtomicUsize::new(0);
+    // A few spans ahead keep every other thread busy.
+    let ahead = (rayon::current_num_threads() - 1) * 2;
+    let lost = map::lost_pages();
+    let mut walker = reader.clone();
+    let decode = |worker: &mut Worker<'_, F>, start: usize, end: usize, place: &Place, number: u64, crc: u64| {
+        let keys = worker.keys;
+        let mut span = Reader::resume(&data[start..end], start as u64, header, place.db);
+        walk(&mut span, &mut place.clone(), usize::MAX, Some((worker, job)));
+        finish_span(job, worker, (start, end), number, crc, keys, map, lost);
+    };
+    rayon::in_place_scope_fifo(|scope| {
+        while driver.error.is_none() && driver.end.is_none() && !job.ordered.has_failed() {
+            let start = base + walker.position();
+            let behind = &data[covered..start];
+            let crc_behind = checksum(behind);
+            let spare = in_flight.load(Ordering::Relaxed) < ahead;
+            let place = driver.place.clone();
+            let (end, stop) = if spare {
+                let (end, stop) = walk::<F>(&mut walker, &mut driver.place, SPAN_BYTES, None);
+                let end = base + end;
+                push_between(job, driver.number(), crc_behind, behind.len());
+                let number = driver.number();
+                in_flight.fetch_add(1, Ordering::Relaxed);
+                let (workers, in_flight, decode) = (&workers, &in_flight, &decode);
+                scope.spawn_fifo(move |_| {
+                    let mut worker = workers.take();
+                    decode(&mut worker, start, end, &place, number, checksum(&data[start..end]));
+                    workers.give_back(worker);
+                    in_flight.fetch_sub(1, Ordering::Relaxed);
+                });
+                (end, stop)
+            } else {
+                let mut worker = workers.take();
+                let keys = worker.keys;
+                let (end, stop) = walk(&mut walker, &mut driver.place, SPAN_BYTES, Some((&mut worker, job)));
+                let end = base + end;
+                push_between(job, driver.number(), crc_behind, behind.len());
+                let crc = checksum(&data[start..end]);
+                finish_span(job, &mut worker, (start, end), driver.number(), crc, keys, map, lost);
+                workers.give_back(worker);
+                (end, stop)
+            };
+            covered = end;
+            match stop {
+                Stop::Enough => {}
+                Stop::Item(item) => driver.note(&item),
+                Stop::Fault(fault, key) => driver.fail(fault, key),
+                Stop::End => {
+                    let fault = walker.next_item().err();
+                    if let Some(fault) = fault {
+                        driver.fail(fault, None);
+                    }
+                }
+            }
+            wait_for_order(job);
+        }
+    });
+    let stop = base + walker.position();
+    let rdb_bytes = if driver.error.is_some() { covered } else { stop };
+    let crc_end = rdb_bytes.saturating_sub(checksum_bytes(driver.end)).max(covered);
+    push_between(job, driver.number(), checksum(&data[covered..crc_end]), crc_end - covered);
+    let computed = job.ordered.crc();
+    let checksum = driver.checksum_state(computed);
+    let (mut fold, mut keys) = workers.finish();
+    if map::lost_pages() != lost
+        && let Some(after) = map.is_shortened()
+    {
+        driver.error = Some(DumpError::Shortened { before: data.len() as u64, after });
+        (fold, keys) = (job.setup.fold(&driver.facts, &Vec::new), 0);
+    }
+    let trailing = &data[rdb_bytes..];
+    DumpResult {
+        facts: driver.facts,
+        fold,
+        keys,
+        rdb_bytes: rdb_bytes as u64,
+        trailing_bytes: Some(if driver.end.is_some() { trailing.len() as u64 } else { 0 }),
+        trailing_start: trailing[..trailing.len().min(16)].to_vec(),
+        checksum,
+        error: driver.error,
+    }
+}
+
+/// Hands in what a span came to.
+#[allow(clippy::too_many_arguments)]
+fn finish_span<F: Fold>(
+    job: &Job<'_, '_, F>,
+    worker: &mut Worker<'_, F>,
+    (start, end): (usize, usize),
+    number: u64,
+    crc: u64,
+    keys_before: u64,
+    map: &Map,
+    lost: u64,
+) {
+    let mut rows = worker.take_rows(job.format.is_some());
+    if map::lost_pages() != lost {
+        rows.clear(); // zeros may have been read for what was in the file
+    }
+    job.ordered.push(number, Piece { crc, bytes: (end - start) as u64, rows });
+    map.release(start..end);
+    job.progress.advance((end - start) as u64, worker.keys - keys_before);
+}
+
+/// What a dump's slots look like from outside, with the facts about it, and whether it could be read to its end: a
+/// quick look that passes over every value. `hash` is of a key's name.
+pub fn slot_prints(input: &DumpInput, hash: fn(&[u8]) -> u64) -> (Vec<SlotPrint>, FileFacts, bool) {
+    let mut slots = vec![SlotPrint::default(); usize::from(SLOTS)];
+    let Source::File(path) = &input.source else { return (slots, FileFacts::default(), false) };
+    let Ok(map) = Map::open(path) else { return (slots, FileFacts::default(), false) };
+    let Ok(mut reader) = Reader::new(map.bytes()) else { return (slots, FileFacts::default(), false) };
+    let mut driver = Driver::new(reader.header());
+    let mut scratch = Vec::new();
+    let mut released = 0;
+    while driver.end.is_none() {
+        match reader.next_item() {
+            Ok(Item::Key(head)) => {
+                if let Ok(key) = head.key.bytes(&mut scratch, MAX_BLOB_BYTES) {
+                    let slot = &mut slots[usize::from(slot_of(key))];
+                    slot.keys += 1;
+                    slot.names = slot.names.wrapping_add(hash(key));
+                }
+            }
+            Ok(item) => driver.note(&item),
+            Err(_) => break,
+        }
+        if reader.position() - released >= SPAN_BYTES {
+            map.release(released..reader.position());
+            released = reader.position();
+        }
+    }
+    let complete = driver.end.is_some();
+    (slots, driver.facts, complete)
+}

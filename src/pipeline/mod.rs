@@ -1,0 +1,401 @@
+//! From dumps to sums and rows, on all cores: the only file that knows threads.
+//!
+//! A dump is a sequence of records without an index, but where a record ends is found much faster than it is decoded. So
+//! one thread, the driver, walks ahead over the boundaries and hands out *spans* of whole records to idle workers; when
+//! none is idle it decodes a span itself, in one go. With one thread there are only such spans, and nothing is read
+//! twice. Each worker sums up for itself, checksums its span and encodes its rows; spans are numbered, so that rows come
+//! out in the order of the file and the checksums are combined in it.
+
+mod facts;
+mod mapped;
+mod ordered;
+mod stream;
+
+use std::io::{self, Read, Write};
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use facts::{ChecksumState, FileFacts};
+pub use mapped::slot_prints;
+
+use facts::MAX_FACT_BYTES;
+use ordered::{Ordered, Piece};
+
+use crate::analyze::Fold;
+use crate::cluster::slot_of;
+use crate::error::{DumpError, Error};
+use crate::input::{DumpInput, Map, Source};
+use crate::measure::Measurer;
+use crate::memory::{Model, Place};
+use crate::rdb::{Fault, Item, RdbStr, Reader};
+use crate::record::KeyRecord;
+
+/// Bytes of records that a worker gets at a time.
+const SPAN_BYTES: usize = 256 << 10;
+/// Finished spans that may wait for one before them.
+const MAX_WAITING: usize = 32;
+/// Encodes a row for a key, if it is to have one.
+pub trait RowFormat: Sync {
+    /// Appends the row for a key of `dump` to `out`.
+    fn row(&self, dump: RowDump<'_>, record: &KeyRecord<'_>, out: &mut RowBuffer);
+}
+
+/// The dump that a row is of.
+#[derive(Clone, Copy, Debug)]
+pub struct RowDump<'d> {
+    /// Name of its node.
+    pub node: &'d str,
+    /// The time that its expiries are measured from, in milliseconds since 1970.
+    pub now_ms: Option<i64>,
+}
+
+/// Rows of a span, encoded.
+#[allow(missing_debug_implementations)] // buffers
+pub struct RowBuffer {
+    /// Rows of comma-separated values.
+    pub csv: csv::Writer<Vec<u8>>,
+    /// Rows in any other format.
+    pub text: Vec<u8>,
+    /// Working memory for one field.
+    pub scratch: Vec<u8>,
+}
+
+impl Default for RowBuffer {
+    fn default() -> RowBuffer {
+        RowBuffer { csv: csv::Writer::from_writer(Vec::new()), text: Vec::new(), scratch: Vec::new() }
+    }
+}
+
+impl RowBuffer {
+    /// The rows so far; the buffer is empty again.
+    pub fn take(&mut self) -> Vec<u8> {
+        let csv = mem::replace(&mut self.csv, csv::Writer::from_writer(Vec::new()));
+        let mut bytes = csv.into_inner().unwrap_or_default(); // writing to memory cannot fail
+        bytes.append(&mut self.text);
+        bytes
+    }
+}
+
+/// Where rows go: a format, and a writer that gets them in order.
+pub struct Rows<'r> {
+    /// How a row looks.
+    pub format: &'r dyn RowFormat,
+    /// Gets the rows.
+    pub out: &'r mut (dyn Write + Send),
+}
+
+impl std::fmt::Debug for Rows<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rows")
+    }
+}
+
+/// A dump that was read, as far as it could be.
+#[derive(Debug)]
+pub struct DumpResult<F> {
+    /// What it says about itself.
+    pub facts: FileFacts,
+    /// What was gathered from its keys.
+    pub fold: F,
+    /// Keys that were read.
+    pub keys: u64,
+    /// Bytes of the RDB, up to its end or to where the reading ended.
+    pub rdb_bytes: u64,
+    /// Bytes that follow the end of the RDB; absent for standard input, which is not read on.
+    pub trailing_bytes: Option<u64>,
+    /// The first of the bytes that follow.
+    pub trailing_start: Vec<u8>,
+    /// Whether the bytes are those that were written.
+    pub checksum: ChecksumState,
+    /// Why the reading ended early, if it did.
+    pub error: Option<DumpError>,
+}
+
+/// Tells someone how far the run is.
+pub trait Progress: Sync {
+    /// So many bytes and keys more have been read.
+    fn advance(&self, bytes: u64, keys: u64);
+}
+
+/// How to read a dump: what makes the models and folds once the dump has said who wrote it.
+pub trait Setup<F>: Sync {
+    /// The model of the server, and others to compare it with.
+    fn models(&self, facts: &FileFacts) -> (Model, Vec<Model>);
+    /// The time that expiries are measured from, in milliseconds since 1970.
+    fn now_ms(&self, facts: &FileFacts) -> Option<i64>;
+    /// An empty sum.
+    fn fold(&self, facts: &FileFacts, first_keys: &dyn Fn() -> Vec<u16>) -> F;
+}
+
+/// Reads one dump on the threads of the current pool.
+///
+/// # Errors
+/// If rows cannot be written. What is wrong with the dump is in the result.
+pub fn read_dump<F: Fold>(
+    input: &DumpInput,
+    setup: &dyn Setup<F>,
+    rows: Option<Rows<'_>>,
+    progress: &dyn Progress,
+) -> Result<DumpResult<F>, Error> {
+    with_job(&input.name, setup, rows, progress, |job| match &input.source {
+        Source::File(path) => match Map::open(path) {
+            Ok(map) => mapped::read(job, &map),
+            Err(error) => job.failed(DumpError::Io(error)),
+        },
+        Source::Stdin => stream::read(job, &mut io::stdin().lock()),
+    })
+}
+
+/// Reads one dump from a stream.
+///
+/// # Errors
+/// If rows cannot be written. What is wrong with the dump is in the result.
+pub fn read_stream_dump<F: Fold>(
+    node: &str,
+    stream: &mut (dyn Read + Send),
+    setup: &dyn Setup<F>,
+    rows: Option<Rows<'_>>,
+    progress: &dyn Progress,
+) -> Result<DumpResult<F>, Error> {
+    with_job(node, setup, rows, progress, |job| stream::read(job, stream))
+}
+
+fn with_job<F: Fold>(
+    node: &str,
+    setup: &dyn Setup<F>,
+    rows: Option<Rows<'_>>,
+    progress: &dyn Progress,
+    read: impl FnOnce(&Job<'_, '_, F>) -> DumpResult<F>,
+) -> Result<DumpResult<F>, Error> {
+    let (format, out) = match rows {
+        Some(Rows { format, out }) => (Some(format), Some(out)),
+        None => (None, None),
+    };
+    let ordered = Ordered::new(out);
+    let result = read(&Job { node, setup, format, ordered: &ordered, progress });
+    match ordered.into_error() {
+        Some(error) => Err(Error::output(None, error)),
+        None => Ok(result),
+    }
+}
+
+/// What reading a dump needs from outside.
+struct Job<'j, 'o, F> {
+    node: &'j str,
+    setup: &'j dyn Setup<F>,
+    format: Option<&'j dyn RowFormat>,
+    ordered: &'j Ordered<'o>,
+    progress: &'j dyn Progress,
+}
+
+impl<F: Fold> Job<'_, '_, F> {
+    fn failed(&self, error: DumpError) -> DumpResult<F> {
+        let facts = FileFacts::default();
+        DumpResult {
+            fold: self.setup.fold(&facts, &Vec::new),
+            facts,
+            keys: 0,
+            rdb_bytes: 0,
+            trailing_bytes: None,
+            trailing_start: Vec::new(),
+            checksum: ChecksumState::NotReached,
+            error: Some(error),
+        }
+    }
+}
+
+/// A worker's own state: used for one span at a time, then by whoever needs one.
+struct Worker<'m, F> {
+    measurer: Measurer<'m>,
+    fold: F,
+    rows: RowBuffer,
+    keys: u64,
+    now_ms: Option<i64>,
+}
+
+impl<'m, F: Fold> Worker<'m, F> {
+    fn new(
+        job: &Job<'_, '_, F>,
+        (model, others): &'m (Model, Vec<Model>),
+        facts: &FileFacts,
+        first_keys: &dyn Fn() -> Vec<u16>,
+    ) -> Worker<'m, F> {
+        Worker {
+            measurer: Measurer::new(model, others),
+            fold: job.setup.fold(facts, first_keys),
+            rows: RowBuffer::default(),
+            keys: 0,
+            now_ms: job.setup.now_ms(facts),
+        }
+    }
+
+    fn take_rows(&mut self, any: bool) -> Vec<u8> {
+        if any { self.rows.take() } else { Vec::new() }
+    }
+}
+
+/// Workers that are not at work.
+struct Workers<'m, F, N> {
+    idle: Mutex<Vec<Worker<'m, F>>>,
+    new: N,
+}
+
+impl<'m, F: Fold, N: Fn() -> Worker<'m, F>> Workers<'m, F, N> {
+    fn take(&self) -> Worker<'m, F> {
+        lock(&self.idle).pop().unwrap_or_else(&self.new)
+    }
+
+    fn give_back(&self, worker: Worker<'m, F>) {
+        lock(&self.idle).push(worker);
+    }
+
+    /// All that the workers gathered, and the number of keys.
+    fn finish(self) -> (F, u64) {
+        let mut workers = self.idle.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter();
+        let mut first = workers.next().unwrap_or_else(&self.new);
+        for worker in workers {
+            first.fold.merge(worker.fold);
+            first.keys += worker.keys;
+        }
+        (first.fold, first.keys)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere ends the run anyway; what is here is no worse for it.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Why a walk over items ended.
+enum Stop<'a> {
+    /// Enough was read.
+    Enough,
+    /// An item that is not a key's; what it says holds for the items behind it.
+    Item(Item<'a>),
+    /// The end of the slice, between two items.
+    End,
+    /// The bytes are at fault.
+    Fault(Fault, Option<RdbStr<'a>>),
+}
+
+/// Walks over the records at `reader` until `target` bytes have passed, an item comes that is not a key's, or the slice
+/// ends. With a worker the values are decoded, without one only passed over. Gives where the last whole item that is part
+/// of the walk ended.
+#[inline]
+fn walk<'a, 'm, F: Fold>(
+    reader: &mut Reader<'a>,
+    place: &mut Place,
+    target: usize,
+    mut worker: Option<(&mut Worker<'m, F>, &Job<'_, '_, F>)>,
+) -> (usize, Stop<'a>) {
+    let start = reader.position();
+    loop {
+        let before = reader.position();
+        if before - start >= target {
+            return (before, Stop::Enough);
+        }
+        if reader.is_at_end() {
+            return (before, Stop::End);
+        }
+        let head = match reader.next_item() {
+            Ok(Item::Key(head)) => head,
+            Ok(item) => match slot_of_item(&item) {
+                Some((slot, keys, expires)) => {
+                    place.enter_slot(slot, keys, expires);
+                    continue;
+                }
+                None => return (before, Stop::Item(item)),
+            },
+            Err(fault) => return (before, Stop::Fault(fault, None)),
+        };
+        let done = match worker.as_mut() {
+            None => reader.finish_value(),
+            Some((worker, job)) => match worker.measurer.read(reader, &head, place) {
+                Ok(measured) => {
+                    worker.fold.observe(&measured);
+                    worker.keys += 1;
+                    if let Some(format) = job.format {
+                        format.row(
+                            RowDump { node: job.node, now_ms: worker.now_ms },
+                            &measured.record,
+                            &mut worker.rows,
+                        );
+                    }
+                    Ok(())
+                }
+                Err(fault) => Err(fault),
+            },
+        };
+        if let Err(fault) = done {
+            return (before, Stop::Fault(fault, Some(head.key)));
+        }
+        place.pass_key(head.expire_at_ms.is_some());
+    }
+}
+
+/// The slot, keys and keys with an expiry that an item announces, if that is what it does.
+fn slot_of_item(item: &Item<'_>) -> Option<(u64, u64, u64)> {
+    match *item {
+        Item::SlotInfo { slot, keys, expires } => Some((slot, keys, expires)),
+        Item::Aux { name: RdbStr::Raw(b"slot-info"), value: RdbStr::Raw(value) } => {
+            let mut numbers =
+                std::str::from_utf8(value).ok()?.split(',').map(|number| number.trim().parse::<u64>().ok());
+            Some((numbers.next()??, numbers.next()??, numbers.next()??))
+        }
+        _ => None,
+    }
+}
+
+/// The slots of the first keys, a sample to tell whose dump it is.
+fn first_slots(mut reader: Reader<'_>) -> Vec<u16> {
+    const SAMPLE: usize = 1000;
+    let mut slots = Vec::new();
+    let mut scratch = Vec::new();
+    while slots.len() < SAMPLE && !reader.is_at_end() {
+        match reader.next_item() {
+            Ok(Item::Key(head)) => match head.key.bytes(&mut scratch, MAX_FACT_BYTES) {
+                Ok(key) => slots.push(slot_of(key)),
+                Err(_) => break,
+            },
+            Ok(Item::End { .. }) | Err(_) => break,
+            Ok(_) => {}
+        }
+    }
+    slots
+}
+
+/// Accounts for bytes between spans.
+fn push_between<F>(job: &Job<'_, '_, F>, number: u64, crc: u64, bytes: usize) {
+    job.ordered.push(number, Piece { crc, bytes: bytes as u64, rows: Vec::new() });
+}
+
+/// Waits until the rows that are held back for one span are few again; helps with the work meanwhile.
+fn wait_for_order<F>(job: &Job<'_, '_, F>) {
+    while job.ordered.waiting() > MAX_WAITING {
+        if rayon::yield_now().is_none_or(|yielded| yielded == rayon::Yield::Idle) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Counts bytes and keys, for who wants to know afterwards.
+#[derive(Debug, Default)]
+pub struct Counter {
+    bytes: AtomicU64,
+    keys: AtomicU64,
+}
+
+impl Counter {
+    /// Bytes and keys so far.
+    pub fn get(&self) -> (u64, u64) {
+        (self.bytes.load(Ordering::Relaxed), self.keys.load(Ordering::Relaxed))
+    }
+}
+
+impl Progress for Counter {
+    fn advance(&self, bytes: u64, keys: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.keys.fetch_add(keys, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,74 @@
+//! What spans come to, in the order of the file.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::lock;
+use crate::rdb::crc64;
+
+/// What a span comes to, apart from the sums.
+pub(super) struct Piece {
+    pub(super) crc: u64,
+    pub(super) bytes: u64,
+    pub(super) rows: Vec<u8>,
+}
+
+/// Puts the spans' rows and checksums in the order of the file.
+pub(super) struct Ordered<'o> {
+    state: Mutex<OrderedState<'o>>,
+    failed: AtomicBool,
+}
+
+pub(super) struct OrderedState<'o> {
+    next: u64,
+    waiting: BTreeMap<u64, Piece>,
+    crc: u64,
+    out: Option<&'o mut (dyn Write + Send)>,
+    error: Option<io::Error>,
+}
+
+impl<'o> Ordered<'o> {
+    pub(super) fn new(out: Option<&'o mut (dyn Write + Send)>) -> Ordered<'o> {
+        let state = OrderedState { next: 0, waiting: BTreeMap::new(), crc: 0, out, error: None };
+        Ordered { state: Mutex::new(state), failed: AtomicBool::new(false) }
+    }
+
+    pub(super) fn push(&self, number: u64, piece: Piece) {
+        let mut state = lock(&self.state);
+        state.waiting.insert(number, piece);
+        while let Some(piece) = {
+            let next = state.next;
+            state.waiting.remove(&next)
+        } {
+            state.next += 1;
+            state.crc = crc64::combine(state.crc, piece.crc, piece.bytes);
+            if state.error.is_none()
+                && !piece.rows.is_empty()
+                && let Some(out) = &mut state.out
+                && let Err(error) = out.write_all(&piece.rows)
+            {
+                state.error = Some(error);
+                self.failed.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.state).waiting.len()
+    }
+
+    pub(super) fn crc(&self) -> u64 {
+        lock(&self.state).crc
+    }
+
+    /// Whether rows can no longer be written, so that going on is in vain.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn into_error(self) -> Option<io::Error> {
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).error
+    }
+}
