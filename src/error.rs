@@ -117,7 +117,7 @@ impl DumpError {
         match self {
             DumpError::Io(_) => Exit::Unreadable,
             DumpError::Fault { fault, .. } => match fault.kind {
-                FaultKind::NotRdb { .. } | FaultKind::ForeignVersion { .. } => Exit::Unreadable,
+                FaultKind::Empty | FaultKind::NotRdb { .. } | FaultKind::ForeignVersion { .. } => Exit::Unreadable,
                 FaultKind::NewerVersion { .. } => Exit::Newer,
                 _ => Exit::Damaged,
             },

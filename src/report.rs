@@ -476,7 +476,7 @@ fn imbalance(nodes: &[NodeRow]) -> Option<Imbalance> {
     })
 }
 
-fn comparisons(options: &RunOptions, others: &[(crate::record::ValueType, Vec<(u64, u64)>)]) -> Vec<Comparison> {
+fn comparisons(options: &RunOptions, others: &[TypeOnOthers]) -> Vec<Comparison> {
     let of_model = |index: usize, name: String| {
         let by_type: Vec<ComparedType> = others
             .iter()

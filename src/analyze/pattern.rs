@@ -1,9 +1,9 @@
 //! Key names grouped into a bounded number of glob patterns such as `user:*:profile`.
 //!
-//! A key is first folded by itself ([`Folded`]): its segments, with what looks like an id replaced by `*`. The folded
+//! A key is first folded by itself (`Folded`): its segments, with what looks like an id replaced by `*`. The folded
 //! segments form a trie, which two rules keep small:
 //!
-//! * **Fan-out.** Where more than [`Limits::fan_out`] different segments with the same separator follow one another
+//! * **Fan-out.** Where more than `Limits::fan_out` different segments with the same separator follow one another
 //!   segment, they become one `*`, and what lies behind them is merged.
 //! * **Budget.** The trie has [`Limits::max_nodes`] to spend. A node shares what it has evenly among its children,
 //!   those that need less leaving the rest to the others; one whose children get nothing ends in a `*` for all of them.

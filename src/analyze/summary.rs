@@ -1,6 +1,6 @@
 //! The finished figures of a run: plain, sorted, ready to be shown. Every number that any output has stands here once.
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::aggregate::{Aggregate, EXPIRY_BUCKETS, Group, IDLE_BUCKETS, SlotTotals, Totals};
 use super::big::{BigThresholds, Severity};
@@ -568,13 +568,11 @@ pub struct ComparedType {
 /// The names of the plain types and of all modules together, by [`ValueType::index`].
 pub const TYPE_NAMES: [&str; 7] = ["string", "list", "set", "zset", "hash", "stream", "module"];
 
-/// Serializes what can be shown.
-pub fn as_text<T: std::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
+/// A type's sums of (MEMORY USAGE, footprint) under each of the other models.
+pub type TypeOnOthers = (ValueType, Vec<(u64, u64)>);
 
 /// The rows of the types, with their encodings, and each type's sums under the other models.
-pub fn type_rows(aggregate: &Aggregate) -> (Vec<TypeRow>, Vec<(ValueType, Vec<(u64, u64)>)>) {
+pub fn type_rows(aggregate: &Aggregate) -> (Vec<TypeRow>, Vec<TypeOnOthers>) {
     let mut rows: Vec<(ValueType, Group, Vec<EncodingRow>)> = Vec::new();
     for (value_type, encoding, group) in aggregate.groups() {
         let row = EncodingRow {

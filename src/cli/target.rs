@@ -7,6 +7,11 @@ use tempfile::NamedTempFile;
 
 use crate::error::Error;
 
+/// The error without the temporary name that the message would show.
+fn without_path(error: io::Error) -> io::Error {
+    io::Error::from(error.kind())
+}
+
 /// A file that is written under a temporary name beside its own, and gets its name when it is whole.
 #[derive(Debug)]
 pub struct TargetFile {
@@ -38,7 +43,7 @@ impl TargetFile {
             // As any new file has it, less what the umask takes.
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
-        let file = builder.tempfile_in(dir).map_err(fail)?;
+        let file = builder.tempfile_in(dir).map_err(|error| fail(without_path(error)))?;
         Ok(TargetFile { path: path.to_owned(), file: BufWriter::with_capacity(1 << 18, file) })
     }
 

@@ -3,7 +3,7 @@
 use super::server::Family;
 
 /// Bytes of used_memory of an empty server, as measured with official builds; in cluster mode, with its arrays for
-/// 16,384 slots and its links to the other nodes. Absent where it was not measured.
+/// 16,384 slots and its links to the other nodes. Absent where nothing near was measured.
 pub fn empty_server_bytes(family: Family, cluster: bool) -> Option<u64> {
     Some(match (family, cluster) {
         (Family::R24 | Family::R30, false) => 810_024,
@@ -22,6 +22,13 @@ pub fn empty_server_bytes(family: Family, cluster: bool) -> Option<u64> {
         (Family::R74, true) => 2_342_096,
         (Family::R86, true) => 2_306_488,
         (Family::V81, true) => 2_718_240,
+        // Alone in a cluster of its own, 7.0 uses 723,632 bytes more than without; 7.2 differs little.
+        (Family::R70, true) => 946_552 + 723_632,
+        (Family::R72, true) => 953_784 + 723_632,
+        // What cluster mode adds, taken from the nearest version that was measured.
+        (Family::R80 | Family::R82, true) => 740_576 + (2_306_488 - 793_856),
+        (Family::V80, true) => 979_472 + (2_718_240 - 946_464),
+        (Family::V90, true) => 994_192 + (2_718_240 - 946_464),
         (_, true) => return None,
     })
 }

@@ -98,10 +98,10 @@ impl Driver {
             Item::SlotInfo { .. } => self.facts.slot_info = true,
             Item::SlotImport { .. } => self.facts.slot_imports += 1,
             Item::Function { .. } => self.facts.functions += 1,
-            Item::ModuleAux { module } => {
-                if !self.facts.module_aux.contains(&module) && self.facts.module_aux.len() < MAX_FACTS {
-                    self.facts.module_aux.push(module);
-                }
+            Item::ModuleAux { module }
+                if !self.facts.module_aux.contains(&module) && self.facts.module_aux.len() < MAX_FACTS =>
+            {
+                self.facts.module_aux.push(module);
             }
             Item::End { stored_checksum } => self.end = Some(stored_checksum),
             _ => {}

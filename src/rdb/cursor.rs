@@ -322,7 +322,7 @@ const READ_BYTES: usize = 256 << 10;
 
 /// Reads from a pipe through a window that grows only as data arrives.
 ///
-/// An I/O error ends the data; [`StreamCursor::io_error`] has it.
+/// An I/O error ends the data; [`StreamCursor::finish`] gives it.
 pub struct StreamCursor<'r> {
     input: &'r mut dyn Read,
     checksum: &'r mut dyn FnMut(&[u8]),

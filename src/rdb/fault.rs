@@ -22,6 +22,8 @@ pub enum FaultKind {
     Truncated {
         needed: u64,
     },
+    /// There is nothing at all.
+    Empty,
     /// Not an RDB: the first bytes are neither `REDIS` nor `VALKEY` with digits.
     NotRdb {
         found: [u8; 9],
@@ -122,6 +124,7 @@ impl fmt::Display for FaultKind {
         match *self {
             Truncated { needed: 1 } => write!(f, "file ends here, but one more byte was expected"),
             Truncated { needed } => write!(f, "file ends here, but {needed} more bytes were expected"),
+            Empty => write!(f, "no RDB: the file is empty"),
             NotRdb { found } => {
                 write!(f, "no RDB: expected `REDIS` or `VALKEY` and a version, found `{}`", found.escape_ascii())
             }

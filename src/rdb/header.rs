@@ -36,12 +36,15 @@ impl Header {
     /// `NewerVersion` and `ForeignVersion` for versions that this program does not read.
     pub fn parse(data: &[u8]) -> Parse<Header> {
         let fault = |kind| Fault { at: 0, kind };
+        if data.is_empty() {
+            return Err(fault(FaultKind::Empty));
+        }
         let Some(head) = data.first_chunk::<HEADER_LEN>() else {
             let begins_well = [b"REDIS".as_slice(), b"VALKEY"].iter().any(|magic| {
                 let n = magic.len().min(data.len());
                 data[..n] == magic[..n]
             });
-            if begins_well && !data.is_empty() {
+            if begins_well {
                 return Err(Fault {
                     at: data.len() as u64,
                     kind: FaultKind::Truncated { needed: (HEADER_LEN - data.len()) as u64 },
@@ -58,9 +61,7 @@ impl Header {
             (Dialect::Redis, 1..=NEWEST_REDIS) | (Dialect::Valkey, FIRST_VALKEY..=NEWEST_VALKEY) => {
                 Ok(Header { dialect, version })
             }
-            (Dialect::Redis, 14..FIRST_VALKEY) | (Dialect::Valkey, 81..) => {
-                Err(fault(FaultKind::NewerVersion { version }))
-            }
+            (Dialect::Redis, 14..) | (Dialect::Valkey, 81..) => Err(fault(FaultKind::NewerVersion { version })),
             _ => Err(fault(FaultKind::ForeignVersion { version })),
         }
     }
@@ -101,9 +102,10 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_rdb() {
-        for bad in [b"REDIS001x".as_slice(), b"redis0011", b"*2\r\n$6\r\nSELECT", b"", b"\x1f\x8b"] {
+        for bad in [b"REDIS001x".as_slice(), b"redis0011", b"*2\r\n$6\r\nSELECT", b"\x1f\x8b"] {
             assert!(matches!(Header::parse(bad).unwrap_err().kind, FaultKind::NotRdb { .. }), "{bad:?}");
         }
+        assert_eq!(Header::parse(b"").unwrap_err().kind, FaultKind::Empty);
         assert_eq!(Header::parse(b"REDIS").unwrap_err(), Fault { at: 5, kind: FaultKind::Truncated { needed: 4 } });
     }
 
@@ -113,7 +115,7 @@ mod tests {
         assert_eq!(kind(b"REDIS0014"), FaultKind::NewerVersion { version: 14 });
         assert_eq!(kind(b"VALKEY081"), FaultKind::NewerVersion { version: 81 });
         assert_eq!(kind(b"REDIS0000"), FaultKind::ForeignVersion { version: 0 });
-        assert_eq!(kind(b"REDIS0080"), FaultKind::ForeignVersion { version: 80 });
+        assert_eq!(kind(b"REDIS0080"), FaultKind::NewerVersion { version: 80 });
         assert_eq!(kind(b"VALKEY011"), FaultKind::ForeignVersion { version: 11 });
     }
 }
