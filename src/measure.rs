@@ -129,6 +129,7 @@ impl<'m> Measurer<'m> {
             serialized_bytes,
             memory_bytes: None,
             footprint_bytes: None,
+            key_tables_bytes: None,
             expire_at_ms: head.expire_at_ms,
             freq: head.freq,
             idle_seconds: head.idle_seconds,
@@ -137,7 +138,11 @@ impl<'m> Measurer<'m> {
         if fault.is_none() {
             for (meter, (tables, model)) in self.meters.iter_mut().zip(&mut self.tables) {
                 let mut measure = meter.finish(value_type, head.kind, &key, end - head.value_at);
-                measure.real_bytes += tables.share(model, place, key.key_len, key.expires);
+                let share = tables.share(model, place, key.key_len, key.expires);
+                measure.real_bytes += share;
+                if self.measures.is_empty() {
+                    record.key_tables_bytes = Some(share);
+                }
                 self.measures.push(measure);
             }
             record.elements = match value_type {

@@ -169,6 +169,8 @@ pub struct KeyRecord<'a> {
     pub memory_bytes: Option<u64>,
     /// What the key adds to used_memory in all, in bytes, with its share of the key tables; absent if the value is broken.
     pub footprint_bytes: Option<u64>,
+    /// Its share of the key tables, which is part of the footprint, in bytes; absent if the value is broken.
+    pub key_tables_bytes: Option<u64>,
     /// Milliseconds since 1970.
     pub expire_at_ms: Option<i64>,
     /// Access counter (LFU), 0 to 255.

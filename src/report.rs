@@ -206,6 +206,7 @@ fn empty_options(options: &RunOptions) -> crate::analyze::aggregate::AggregateOp
 fn add_totals(sum: &mut TotalsRow, more: &TotalsRow) {
     sum.keys += more.keys;
     sum.footprint_bytes += more.footprint_bytes;
+    sum.key_tables_bytes += more.key_tables_bytes;
     sum.memory_usage_bytes += more.memory_usage_bytes;
     sum.serialized_bytes += more.serialized_bytes;
     sum.elements += more.elements;

@@ -38,6 +38,8 @@ pub struct Totals {
     pub memory_bytes: u64,
     /// Sum of what the keys add to used_memory.
     pub footprint_bytes: u64,
+    /// Sum of the keys' shares of the key tables, which are part of the footprints.
+    pub key_tables_bytes: u64,
     /// Sum of the records' bytes in the dump.
     pub serialized_bytes: u64,
     /// Sum of elements.
@@ -50,6 +52,7 @@ impl Totals {
         self.keys += 1;
         self.memory_bytes += record.memory_bytes.unwrap_or(0);
         self.footprint_bytes += record.footprint_bytes.unwrap_or(0);
+        self.key_tables_bytes += record.key_tables_bytes.unwrap_or(0);
         self.serialized_bytes += record.serialized_bytes;
         self.elements += record.elements.unwrap_or(0);
     }
@@ -59,6 +62,7 @@ impl Totals {
         self.keys += other.keys;
         self.memory_bytes += other.memory_bytes;
         self.footprint_bytes += other.footprint_bytes;
+        self.key_tables_bytes += other.key_tables_bytes;
         self.serialized_bytes += other.serialized_bytes;
         self.elements += other.elements;
     }

@@ -144,6 +144,8 @@ pub struct TotalsRow {
     pub keys: u64,
     /// Sum of what the keys add to used_memory.
     pub footprint_bytes: u64,
+    /// The part of it that is the tables which hold the keys.
+    pub key_tables_bytes: u64,
     /// Sum of MEMORY USAGE with SAMPLES 0.
     pub memory_usage_bytes: u64,
     /// Sum of the records' bytes in the dumps.
@@ -157,6 +159,7 @@ impl From<&Totals> for TotalsRow {
         TotalsRow {
             keys: totals.keys,
             footprint_bytes: totals.footprint_bytes,
+            key_tables_bytes: totals.key_tables_bytes,
             memory_usage_bytes: totals.memory_bytes,
             serialized_bytes: totals.serialized_bytes,
             elements: totals.elements,

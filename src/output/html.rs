@@ -212,6 +212,7 @@ struct ReconciledView {
     used: Size,
     empty: Size,
     keys: Size,
+    tables: Size,
     other: Size,
     other_share: String,
     words: String,
@@ -757,16 +758,18 @@ fn reconciled_end(dump: &DumpRow) -> u64 {
 fn reconciled_view(dump: &DumpRow, longest: u64) -> ReconciledView {
     let used = dump.used_memory_bytes.unwrap_or(0);
     let empty = dump.empty_server_bytes.unwrap_or(0);
-    let keys = dump.totals.footprint_bytes;
+    let tables = dump.totals.key_tables_bytes;
+    let keys = dump.totals.footprint_bytes.saturating_sub(tables);
     let other = dump.other_bytes.unwrap_or(0);
     let other_share = units::percent(other.unsigned_abs(), used);
     let mut words = match other {
         0 => "The server and its keys account for used_memory to the byte.".to_owned(),
         1.. => format!(
-            "{} was in use: {} by the server itself, {} by the keys, and {} ({other_share}) by everything else.",
+            "{} was in use: {} by the server itself, {} by the keys, {} by the tables that hold them, and {} ({other_share}) by everything else.",
             units::bytes(used),
             units::bytes(empty),
             units::bytes(keys),
+            units::bytes(tables),
             units::bytes(other.unsigned_abs())
         ),
         _ => format!(
@@ -780,7 +783,7 @@ fn reconciled_view(dump: &DumpRow, longest: u64) -> ReconciledView {
     }
     let mut segments = Vec::new();
     let mut x = 0.0;
-    for (bytes, class) in [(empty, "r0"), (keys, "r1"), (other.max(0).unsigned_abs(), "r2")] {
+    for (bytes, class) in [(empty, "r0"), (keys, "r1"), (tables, "r3"), (other.max(0).unsigned_abs(), "r2")] {
         let width = part(bytes, longest);
         segments.push(Segment { x: rounded(x), width, class });
         x += width;
@@ -791,6 +794,7 @@ fn reconciled_view(dump: &DumpRow, longest: u64) -> ReconciledView {
         used: Size::new(used),
         empty: Size::new(empty),
         keys: Size::new(keys),
+        tables: Size::new(tables),
         other: Size::signed(other),
         other_share: if other < 0 { format!("\u{2212}{other_share}") } else { other_share },
         words,
@@ -1300,6 +1304,7 @@ mod tests {
     fn totals(keys: u64, bytes: u64) -> TotalsRow {
         TotalsRow {
             keys,
+            key_tables_bytes: 0,
             footprint_bytes: bytes,
             memory_usage_bytes: bytes,
             serialized_bytes: bytes / 2,

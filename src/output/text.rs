@@ -99,13 +99,18 @@ fn reconciliation(dump: &DumpRow) -> Option<String> {
         return None;
     }
     let (used, empty, other) = (dump.used_memory_bytes?, dump.empty_server_bytes?, dump.other_bytes?);
-    let keys = bytes(dump.totals.footprint_bytes);
+    let tables = bytes(dump.totals.key_tables_bytes);
+    let keys = bytes(dump.totals.footprint_bytes - dump.totals.key_tables_bytes);
     let rest = if other >= 0 {
         format!("{} else (buffers, replication, scripts, modules)", bytes(other.unsigned_abs()))
     } else {
         format!("{} less than these when it was saved", bytes(other.unsigned_abs()))
     };
-    Some(format!("used_memory {} = {} empty server + {keys} keys + {rest}", bytes(used), bytes(empty)))
+    Some(format!(
+        "used_memory {} = {} empty server + {keys} keys + {tables} key tables + {rest}",
+        bytes(used),
+        bytes(empty)
+    ))
 }
 
 fn findings(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
