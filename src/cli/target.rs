@@ -1,5 +1,6 @@
 //! Where output goes: files appear whole or not at all.
 
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,10 +14,18 @@ fn without_path(error: io::Error) -> io::Error {
 }
 
 /// A file that is written under a temporary name beside its own, and gets its name when it is whole.
+///
+/// What is there but is no file, a pipe or `/dev/null`, is written to as it is; a link leads to the file behind it.
 #[derive(Debug)]
 pub struct TargetFile {
     path: PathBuf,
-    file: BufWriter<NamedTempFile>,
+    out: Out,
+}
+
+#[derive(Debug)]
+enum Out {
+    Temporary(BufWriter<NamedTempFile>),
+    Device(BufWriter<File>),
 }
 
 impl TargetFile {
@@ -29,6 +38,12 @@ impl TargetFile {
         if path.is_dir() {
             return Err(fail(io::Error::from(io::ErrorKind::IsADirectory)));
         }
+        if path.exists() && !path.is_file() {
+            let device = File::options().write(true).open(path).map_err(fail)?;
+            return Ok(TargetFile { path: path.to_owned(), out: Out::Device(BufWriter::new(device)) });
+        }
+        let resolved = path.canonicalize();
+        let path = resolved.as_deref().unwrap_or(path);
         let dir = match path.parent() {
             Some(dir) if !dir.as_os_str().is_empty() => dir,
             _ => Path::new("."),
@@ -44,7 +59,7 @@ impl TargetFile {
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
         let file = builder.tempfile_in(dir).map_err(|error| fail(without_path(error)))?;
-        Ok(TargetFile { path: path.to_owned(), file: BufWriter::with_capacity(1 << 18, file) })
+        Ok(TargetFile { path: path.to_owned(), out: Out::Temporary(BufWriter::with_capacity(1 << 18, file)) })
     }
 
     /// Gives the file its name.
@@ -54,9 +69,14 @@ impl TargetFile {
     pub fn commit(self) -> Result<(), Error> {
         let path = self.path;
         let fail = |error| Error::output(Some(&path), error);
-        let file = self.file.into_inner().map_err(|e| fail(e.into_error()))?;
-        file.persist(&path).map_err(|e| fail(e.error))?;
-        Ok(())
+        match self.out {
+            Out::Device(mut device) => device.flush().map_err(fail),
+            Out::Temporary(file) => {
+                let file = file.into_inner().map_err(|e| fail(e.into_error()))?;
+                file.persist(&path).map_err(|e| fail(e.error))?;
+                Ok(())
+            }
+        }
     }
 
     /// Writes the whole content and gives the file its name.
@@ -64,17 +84,23 @@ impl TargetFile {
     /// # Errors
     /// If it cannot be written.
     pub fn write_all_and_commit(mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
-        write(&mut self.file).map_err(|error| Error::output(Some(&self.path), error))?;
+        write(&mut self).map_err(|error| Error::output(Some(&self.path), error))?;
         self.commit()
     }
 }
 
 impl Write for TargetFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        match &mut self.out {
+            Out::Temporary(file) => file.write(bytes),
+            Out::Device(device) => device.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        match &mut self.out {
+            Out::Temporary(file) => file.flush(),
+            Out::Device(device) => device.flush(),
+        }
     }
 }
