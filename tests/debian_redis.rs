@@ -17,6 +17,8 @@ const NEWEST_RDB: u32 = 10;
 const BATCH: usize = 100;
 /// Standard deviation of a skip list's node in bytes, at most.
 const NODE_DEVIATION: f64 = 13.0;
+/// Allowed beside four of them: in a list of few nodes a single one may be many levels high.
+const HIGH_NODE: f64 = 256.0;
 
 #[test]
 fn agrees_with_debians_redis_of_quantum_16() {
@@ -79,7 +81,7 @@ impl Row {
         let elements: u64 = self.num_elements.parse().unwrap_or(0);
         match (self.kind.as_str(), self.encoding.as_str()) {
             // The levels of the nodes: the expected value, within four standard deviations.
-            ("zset", "skiplist") => difference as f64 <= 4.0 * NODE_DEVIATION * (elements as f64).sqrt(),
+            ("zset", "skiplist") => difference as f64 <= 4.0 * NODE_DEVIATION * (elements as f64).sqrt() + HIGH_NODE,
             // Where the last field came in while the table was growing, the hash function's seed decides whether the
             // array before was still needed.
             ("hash", "hashtable") => {

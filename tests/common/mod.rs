@@ -1,0 +1,709 @@
+//! What the integration tests share: the fixtures, a way to run the program, and a builder of hand-made dumps.
+//!
+//! The builder ([`Rdb`]) writes what no server at hand writes any more, or never should: old versions, types of release
+//! candidates, Enterprise opcodes, hostile names, broken values. It shares no code with the crate: lengths, packed
+//! containers and module ids are encoded here from the format's description, and the checksum is that of the `crc64`
+//! crate, which the program itself does not use.
+// Each test file is a crate of its own and uses only some of this.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+// ---------------------------------------------------------------------------------------------------------- fixtures
+
+/// The folder `fixtures` of the project.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// Every dump under `fixtures/dumps`: name without extension (relative, with `/`) and path, sorted.
+pub fn dumps() -> Vec<(String, PathBuf)> {
+    let root = fixtures().join("dumps");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_dump = path.extension().is_some_and(|extension| extension == "rdb")
+                || path.file_name() == Some(OsStr::new("redis-6.2-preamble.aof"));
+            if path.is_dir() {
+                folders.push(path);
+            } else if is_dump {
+                let name = path.strip_prefix(&root).unwrap().with_extension("");
+                found.push((name.to_string_lossy().replace('\\', "/"), path));
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() > 40, "the fixtures are missing: {found:?}");
+    found
+}
+
+/// The three dumps of `fixtures/cluster`.
+pub fn cluster_dumps() -> Vec<PathBuf> {
+    ["dump-7001.rdb", "dump-7002.rdb", "dump-7003.rdb"]
+        .iter()
+        .map(|name| fixtures().join("cluster").join(name))
+        .collect()
+}
+
+/// Rows of a CSV file or output, each by column name.
+pub fn rows(csv: &[u8]) -> Vec<BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_reader(csv);
+    reader.deserialize().map(|row| row.expect("well-formed CSV in UTF-8")).collect()
+}
+
+/// A path as an argument.
+pub fn arg(path: &Path) -> &str {
+    path.to_str().expect("UTF-8 path")
+}
+
+/// A dump written to `dir`.
+pub fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = dir.join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+// ------------------------------------------------------------------------------------------------------- the program
+
+/// What the program did.
+#[derive(Debug)]
+pub struct Done {
+    pub code: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Done {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).expect("UTF-8 on standard output")
+    }
+
+    pub fn rows(&self) -> Vec<BTreeMap<String, String>> {
+        rows(&self.stdout)
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.stdout).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+
+    /// Fails unless the exit code is this one.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Done {
+        assert_eq!(self.code, code, "exit code; standard error: {}", self.stderr);
+        self
+    }
+}
+
+/// The program, ready for arguments, with an environment that does not depend on who runs the tests.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rdbscope"));
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "RAYON_NUM_THREADS"] {
+        command.env_remove(name);
+    }
+    command.current_dir(fixtures()).stdin(Stdio::null());
+    command
+}
+
+/// Runs the program in the folder of the fixtures.
+#[track_caller]
+pub fn run<S: AsRef<OsStr>>(args: &[S]) -> Done {
+    finish(program().args(args))
+}
+
+/// Runs a prepared command to its end.
+#[track_caller]
+pub fn finish(command: &mut Command) -> Done {
+    let output = command.output().expect("the program starts");
+    done(output)
+}
+
+/// Runs the program with `input` on standard input.
+pub fn run_with_input<S: AsRef<OsStr>>(args: &[S], input: &[u8]) -> Done {
+    let mut child = program()
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut pipe = child.stdin.take().expect("a pipe");
+    let input = input.to_vec();
+    // The program may stop reading early; then writing fails, which is its right.
+    let writer = std::thread::spawn(move || pipe.write_all(&input).ok());
+    let output = child.wait_with_output().expect("the program ends");
+    writer.join().expect("writer");
+    done(output)
+}
+
+fn done(output: std::process::Output) -> Done {
+    Done {
+        code: output.status.code().unwrap_or_else(|| panic!("killed: {:?}", output.status)),
+        stdout: output.stdout,
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+// ----------------------------------------------------------------------------------------------------------- builder
+
+/// Checksum of RDB files, by the independent crate.
+pub fn crc(bytes: &[u8]) -> u64 {
+    crc64::crc64(0, bytes)
+}
+
+/// Builds a dump, part by part.
+#[derive(Clone, Debug)]
+pub struct Rdb(pub Vec<u8>);
+
+impl Rdb {
+    /// Begins with magic and version: `REDIS0011`, `VALKEY080`.
+    pub fn new(magic: &str) -> Rdb {
+        assert_eq!(magic.len(), 9);
+        Rdb(magic.as_bytes().to_vec())
+    }
+
+    pub fn raw(mut self, bytes: &[u8]) -> Rdb {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    pub fn len(self, n: u64) -> Rdb {
+        self.raw(&length(n))
+    }
+
+    /// A string with its length.
+    pub fn str(self, text: impl AsRef<[u8]>) -> Rdb {
+        self.raw(&string(text.as_ref()))
+    }
+
+    /// A string, compressed with LZF.
+    pub fn lzf(self, text: &[u8]) -> Rdb {
+        let packed = lzf::compress(text).expect("compressible");
+        self.raw(&[0xc3]).len(packed.len() as u64).len(text.len() as u64).raw(&packed)
+    }
+
+    pub fn aux(self, name: &str, value: &str) -> Rdb {
+        self.raw(&[0xfa]).str(name).str(value)
+    }
+
+    pub fn select(self, db: u64) -> Rdb {
+        self.raw(&[0xfe]).len(db)
+    }
+
+    pub fn resize(self, keys: u64, expires: u64) -> Rdb {
+        self.raw(&[0xfb]).len(keys).len(expires)
+    }
+
+    /// For the next key, in seconds.
+    pub fn expire_s(self, at: i32) -> Rdb {
+        self.raw(&[0xfd]).raw(&at.to_le_bytes())
+    }
+
+    /// For the next key, in milliseconds.
+    pub fn expire_ms(self, at: i64) -> Rdb {
+        self.raw(&[0xfc]).raw(&at.to_le_bytes())
+    }
+
+    /// Type and name of a key; its value must follow.
+    pub fn key(self, kind: u8, name: impl AsRef<[u8]>) -> Rdb {
+        self.raw(&[kind]).str(name)
+    }
+
+    /// A string key.
+    pub fn string(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Rdb {
+        self.key(0, name).str(value)
+    }
+
+    /// The end, with the checksum if the version has one.
+    pub fn end(self) -> Vec<u8> {
+        let crc = crc(&[&self.0[..], &[0xff]].concat());
+        self.end_with(crc)
+    }
+
+    /// The end, with this checksum if the version has one.
+    pub fn end_with(self, checksum: u64) -> Vec<u8> {
+        let version: u32 = String::from_utf8_lossy(&self.0[5..9]).trim_start_matches('Y').parse().unwrap();
+        let ended = self.raw(&[0xff]);
+        if version >= 5 { ended.raw(&checksum.to_le_bytes()).0 } else { ended.0 }
+    }
+}
+
+/// An RDB length in its shortest form.
+pub fn length(n: u64) -> Vec<u8> {
+    match n {
+        0..64 => vec![n as u8],
+        64..16384 => vec![0x40 | (n >> 8) as u8, n as u8],
+        _ => match u32::try_from(n) {
+            Ok(n) => [&[0x80][..], &n.to_be_bytes()].concat(),
+            Err(_) => [&[0x81][..], &n.to_be_bytes()].concat(),
+        },
+    }
+}
+
+/// An RDB string, stored as it is.
+pub fn string(text: &[u8]) -> Vec<u8> {
+    [&length(text.len() as u64)[..], text].concat()
+}
+
+/// An entry of a packed container.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    S(Vec<u8>),
+    I(i64),
+}
+
+pub fn s(text: impl AsRef<[u8]>) -> Entry {
+    Entry::S(text.as_ref().to_vec())
+}
+
+pub fn i(n: i64) -> Entry {
+    Entry::I(n)
+}
+
+/// A ziplist; integers get the codes of RDB 6 and later.
+pub fn ziplist(entries: &[Entry]) -> Vec<u8> {
+    let mut body = Vec::new();
+    let (mut last, mut previous) = (10, 0usize);
+    for entry in entries {
+        let start = body.len();
+        last = 10 + start;
+        if previous < 254 {
+            body.push(previous as u8);
+        } else {
+            body.push(254);
+            body.extend((previous as u32).to_le_bytes());
+        }
+        match entry {
+            Entry::S(text) if text.len() < 64 => body.push(text.len() as u8),
+            Entry::S(text) if text.len() < 16384 => body.extend([0x40 | (text.len() >> 8) as u8, text.len() as u8]),
+            Entry::S(text) => {
+                body.push(0x80);
+                body.extend((text.len() as u32).to_be_bytes());
+            }
+            Entry::I(n @ 0..=12) => body.push(0xf1 + *n as u8),
+            Entry::I(n) => match (i8::try_from(*n), i16::try_from(*n), i32::try_from(*n)) {
+                (Ok(n), _, _) => body.extend([0xfe, n as u8]),
+                (_, Ok(n), _) => body.extend([&[0xc0][..], &n.to_le_bytes()].concat()),
+                (_, _, Ok(n)) if (-(1 << 23)..1 << 23).contains(&n) => {
+                    body.push(0xf0);
+                    body.extend(&n.to_le_bytes()[..3]);
+                }
+                (_, _, Ok(n)) => body.extend([&[0xd0][..], &n.to_le_bytes()].concat()),
+                _ => body.extend([&[0xe0][..], &n.to_le_bytes()].concat()),
+            },
+        }
+        if let Entry::S(text) = entry {
+            body.extend(text);
+        }
+        previous = body.len() - start;
+    }
+    let total = 10 + body.len() + 1;
+    let count = u16::try_from(entries.len()).unwrap_or(u16::MAX);
+    [&(total as u32).to_le_bytes()[..], &(last as u32).to_le_bytes(), &count.to_le_bytes(), &body, &[0xff]].concat()
+}
+
+/// A listpack.
+pub fn listpack(entries: &[Entry]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for entry in entries {
+        let start = body.len();
+        match entry {
+            Entry::S(text) if text.len() < 64 => body.push(0x80 | text.len() as u8),
+            Entry::S(text) if text.len() < 4096 => body.extend([0xe0 | (text.len() >> 8) as u8, text.len() as u8]),
+            Entry::S(text) => {
+                body.push(0xf0);
+                body.extend((text.len() as u32).to_le_bytes());
+            }
+            Entry::I(n @ 0..=127) => body.push(*n as u8),
+            Entry::I(n @ -4096..=4095) => body.extend([0xc0 | (*n >> 8) as u8 & 0x1f, *n as u8]),
+            Entry::I(n) => match (i16::try_from(*n), i32::try_from(*n)) {
+                (Ok(n), _) => body.extend([&[0xf1][..], &n.to_le_bytes()].concat()),
+                (_, Ok(n)) if (-(1 << 23)..1 << 23).contains(&n) => {
+                    body.push(0xf2);
+                    body.extend(&n.to_le_bytes()[..3]);
+                }
+                (_, Ok(n)) => body.extend([&[0xf3][..], &n.to_le_bytes()].concat()),
+                _ => body.extend([&[0xf4][..], &n.to_le_bytes()].concat()),
+            },
+        }
+        if let Entry::S(text) = entry {
+            body.extend(text);
+        }
+        let size = body.len() - start;
+        // The entry's size, seven bits a byte, so that it can be read backwards.
+        let bytes = if size <= 127 {
+            1
+        } else if size < 16383 {
+            2
+        } else {
+            3
+        };
+        for byte in (0..bytes).rev() {
+            let more = if byte + 1 == bytes { 0 } else { 0x80 };
+            body.push((size >> (7 * byte)) as u8 & 0x7f | more);
+        }
+    }
+    let count = u16::try_from(entries.len()).unwrap_or(u16::MAX);
+    [&(6 + body.len() as u32 + 1).to_le_bytes()[..], &count.to_le_bytes(), &body, &[0xff]].concat()
+}
+
+/// An intset of 16-bit integers.
+pub fn intset(numbers: &[i16]) -> Vec<u8> {
+    let numbers_bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+    [&2u32.to_le_bytes()[..], &(numbers.len() as u32).to_le_bytes(), &numbers_bytes].concat()
+}
+
+/// A zipmap; each value is followed by `free` unused bytes.
+pub fn zipmap(fields: &[(&[u8], &[u8])], free: u8) -> Vec<u8> {
+    let len = |n: usize| if n < 254 { vec![n as u8] } else { [&[254][..], &(n as u32).to_le_bytes()].concat() };
+    let mut blob = vec![fields.len().min(254) as u8];
+    for (name, value) in fields {
+        blob.extend([&len(name.len())[..], name, &len(value.len()), &[free], value].concat());
+        blob.extend(vec![b'.'; usize::from(free)]);
+    }
+    blob.push(0xff);
+    blob
+}
+
+/// The 64-bit id of a module's type.
+pub fn module_id(name: &str, version: u64) -> u64 {
+    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    assert_eq!(name.len(), 9);
+    let digits = name.bytes().map(|c| alphabet.iter().position(|a| *a == c).expect("letter of a module name") as u64);
+    digits.fold(0, |id, digit| id << 6 | digit) << 10 | version
+}
+
+/// The key names that a hostile (or merely careless) application may have used.
+pub const HOSTILE_NAMES: [&[u8]; 16] = [
+    b"<script>alert(1)</script>",
+    b"\"quoted\" and 'single'",
+    b"line\nbreak\r\nand\ttab",
+    b"=cmd|' /C calc'!A0",
+    b"+1+1",
+    b"-2",
+    b"@SUM(A1:A9)",
+    b"\xff\xfe",
+    b"\x1b[31mred\x1b[0m",
+    b"",
+    b"a\xe2\x80\xaeb",
+    b"a,b;c",
+    b"back\\slash\\x41",
+    "gr\u{f6}\u{df}e \u{1f511}".as_bytes(),
+    b"nul\0inside",
+    b"&amp; </td><img src=x onerror=alert(1)>",
+];
+
+/// A dump whose keys have those names, big enough to be listed everywhere: among the biggest, the longest and the patterns.
+pub fn hostile() -> Vec<u8> {
+    let mut dump = Rdb::new("REDIS0011").aux("redis-ver", "7.2.4").aux("redis-bits", "64").aux("ctime", "1767225600");
+    dump = dump.aux("used-mem", "2000000").aux("<b>aux</b>", "\"><script>alert(2)</script>");
+    dump = dump.select(0).resize(HOSTILE_NAMES.len() as u64 + 2, 1);
+    for (n, name) in HOSTILE_NAMES.iter().enumerate() {
+        dump = dump.string(name, vec![b'v'; 100 + n]);
+    }
+    dump = dump.expire_ms(1_767_225_700_000);
+    dump = dump.key(16, b"<script>:hash").str(listpack(&[s("<i>field</i>"), s("\x1b]0;title\x07"), s("n"), i(7)]));
+    dump = dump.key(2, b"set\xc3").len(2).str("<b>").str(b"\xff");
+    dump.end()
+}
+
+/// A hand-made dump: what it is called, its bytes, and a row per key (see [`Want`]) in the order of the file.
+pub struct HandMade {
+    pub name: &'static str,
+    pub bytes: Vec<u8>,
+    pub keys: Vec<Want>,
+}
+
+/// What a row must say: db, key, type, elements, largest element, expiry (ms).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want(pub u64, pub &'static str, pub &'static str, pub u64, pub Option<u64>, pub Option<i64>);
+
+/// Hand-made dumps, whole and sound, of all that no recorded dump has.
+pub fn hand_made() -> Vec<HandMade> {
+    let mut all = Vec::new();
+    let mut add = |name, bytes, keys: &[Want]| all.push(HandMade { name, bytes, keys: keys.to_vec() });
+    let w = |key, kind, elements, largest: u64| Want(0, key, kind, elements, Some(largest), None);
+
+    // Redis 1.0 to 2.2: no AUX, no checksum, expiries in seconds, every collection element by element.
+    add(
+        "rdb1",
+        Rdb::new("REDIS0001")
+            .select(0)
+            .expire_s(2_000_000_000)
+            .string("s", "value")
+            .key(1, "list")
+            .len(3)
+            .str("a")
+            .str("bb")
+            .raw(&[0xc0, 0xf6])
+            .key(2, "set")
+            .len(2)
+            .str("x")
+            .str("yyyy")
+            .key(3, "zset")
+            .len(4)
+            .str("m")
+            .raw(b"\x031.5")
+            .str("inf")
+            .raw(&[254])
+            .str("minusinf")
+            .raw(&[255])
+            .str("n")
+            .raw(b"\x0217")
+            .select(7)
+            .key(4, "hash")
+            .len(1)
+            .str("field")
+            .str("v")
+            .key(0, "lzf")
+            .lzf(&[b'z'; 300])
+            .end(),
+        &[
+            Want(0, "s", "string", 5, Some(5), Some(2_000_000_000_000)),
+            w("list", "list", 3, 3),
+            w("set", "set", 2, 4),
+            w("zset", "zset", 4, 8),
+            Want(7, "hash", "hash", 1, Some(5), None),
+            Want(7, "lzf", "string", 300, Some(300), None),
+        ],
+    );
+    // Redis 2.4: packed blobs, among them the zipmap with its unused bytes and long lengths.
+    let long = vec![b'L'; 300];
+    add(
+        "rdb2",
+        Rdb::new("REDIS0002")
+            .select(0)
+            .key(9, "zipmap")
+            .str(zipmap(&[(b"foo", b"bar"), (b"n", b"12345"), (b"long", &long)], 3))
+            .key(10, "list")
+            .str(ziplist(&[s("a"), i(5), i(1000), i(-100_000), i(1 << 40), s(&long)]))
+            .key(11, "intset")
+            .str(intset(&[-5, 1, 300]))
+            .key(12, "zset")
+            .str(ziplist(&[s("m"), i(1), s("n"), s("2.5")]))
+            .key(9, "zipmap-lzf")
+            .lzf(&zipmap(&[(b"f", &[b'q'; 200])], 0))
+            .end(),
+        &[
+            w("zipmap", "hash", 3, 300),
+            w("list", "list", 6, 300),
+            w("intset", "set", 3, 3),
+            w("zset", "zset", 2, 1),
+            w("zipmap-lzf", "hash", 1, 200),
+        ],
+    );
+    // The development versions of 2.6: expiries in milliseconds, then hashes as ziplists.
+    add(
+        "rdb3",
+        Rdb::new("REDIS0003").expire_ms(1_900_000_000_123).string("s", "v").end(),
+        &[Want(0, "s", "string", 1, Some(1), Some(1_900_000_000_123))],
+    );
+    add(
+        "rdb4",
+        Rdb::new("REDIS0004").key(13, "h").str(ziplist(&[s("f"), s("value"), s("g"), i(13)])).end(),
+        &[w("h", "hash", 2, 5)],
+    );
+    // The first with a checksum; here and in 6 there is no AUX.
+    add("rdb5", Rdb::new("REDIS0005").select(3).string("s", "12").end(), &[Want(3, "s", "string", 2, Some(2), None)]);
+    add("empty", Rdb::new("REDIS0006").end(), &[]);
+    add("empty-db", Rdb::new("REDIS0011").aux("redis-ver", "7.2.0").select(0).resize(0, 0).select(2).end(), &[]);
+    // One ziplist that newer servers cut into several quicklist nodes, and whose count is not known (65535).
+    let many: Vec<Entry> = (0..3000).map(|n| s(format!("element-{n:05}"))).collect();
+    add("old-list", Rdb::new("REDIS0006").key(10, "l").str(ziplist(&many)).end(), &[w("l", "list", 3000, 13)]);
+    let mut unknown_count = listpack(&[s("a"), s("b")]);
+    unknown_count[4..6].copy_from_slice(&[0xff, 0xff]);
+    add("count-unknown", Rdb::new("REDIS0011").key(20, "s").str(unknown_count).end(), &[w("s", "set", 2, 1)]);
+    // Hashes with field expiries as the release candidates of Redis 7.4 wrote them.
+    let at = 1_900_000_000_000;
+    add(
+        "redis-7.4-rc",
+        Rdb::new("REDIS0012")
+            .aux("redis-ver", "7.4.0")
+            .key(22, "meta")
+            .len(2)
+            .len(at as u64)
+            .str("f")
+            .str("vv")
+            .len(0)
+            .str("g")
+            .str("w")
+            .key(23, "lpex")
+            .str(listpack(&[s("f"), s("vvv"), i(at), s("g"), s("w"), i(0)]))
+            .end(),
+        &[w("meta", "hash", 2, 2), w("lpex", "hash", 2, 3)],
+    );
+    add(
+        "redis-7.4",
+        Rdb::new("REDIS0012")
+            .aux("redis-ver", "7.4.1")
+            .raw(&[0xf4])
+            .len(5)
+            .len(2)
+            .len(0)
+            .key(24, "meta")
+            .raw(&at.to_le_bytes())
+            .len(2)
+            .len(6)
+            .str("f")
+            .str("vv")
+            .len(0)
+            .str("g")
+            .str("w")
+            .key(25, "lpex")
+            .raw(&at.to_le_bytes())
+            .str(listpack(&[s("f"), s("vvv"), i(at), s("g"), s("w"), i(0)]))
+            .end(),
+        &[w("meta", "hash", 2, 2), w("lpex", "hash", 2, 3)],
+    );
+    // Functions of 7.0's release candidates, with and without a description, and of the release.
+    add(
+        "functions",
+        Rdb::new("REDIS0010")
+            .raw(&[0xf6])
+            .str("lib")
+            .str("LUA")
+            .len(1)
+            .str("what it does")
+            .str("return 1")
+            .raw(&[0xf6])
+            .str("lib2")
+            .str("LUA")
+            .len(0)
+            .str("return 2")
+            .raw(&[0xf5])
+            .str("#!lua name=lib3\nreturn 3")
+            .string("s", "v")
+            .end(),
+        &[w("s", "string", 1, 1)],
+    );
+    // Modules: data outside keys before and after them, a value with an item of every kind.
+    let id = module_id("test_type", 3);
+    add(
+        "modules",
+        Rdb::new("REDIS0011")
+            .raw(&[0xf7])
+            .len(id)
+            .len(2)
+            .len(1)
+            .len(5)
+            .str("before")
+            .len(0)
+            .key(7, "m")
+            .len(id)
+            .len(1)
+            .len(u64::MAX)
+            .len(2)
+            .len(9)
+            .len(3)
+            .raw(&1.5f32.to_le_bytes())
+            .len(4)
+            .raw(&2.5f64.to_le_bytes())
+            .len(5)
+            .str("text")
+            .len(0)
+            .string("s", "v")
+            .raw(&[0xf7])
+            .len(id)
+            .len(2)
+            .len(2)
+            .len(0)
+            .end(),
+        &[Want(0, "m", "test_type", 0, None, None), w("s", "string", 1, 1)],
+    );
+    // Metadata before a key (Redis 8.6): one class that may be ignored, one that may not.
+    add(
+        "key-meta",
+        Rdb::new("REDIS0013")
+            .aux("redis-ver", "8.6.0")
+            .expire_ms(at)
+            .raw(&[0xf3])
+            .len(2)
+            .raw(&0x1234_5609u32.to_le_bytes())
+            .len(2)
+            .len(7)
+            .len(0)
+            .raw(&0x1234_5608u32.to_le_bytes())
+            .len(5)
+            .str("x")
+            .len(0)
+            .string("with", "v")
+            .string("without", "vv")
+            .end(),
+        &[Want(0, "with", "string", 1, Some(1), Some(at)), w("without", "string", 2, 2)],
+    );
+    // Valkey 9: a running slot import, field expiries, slot info as AUX.
+    add(
+        "valkey-9",
+        Rdb::new("VALKEY080")
+            .aux("valkey-ver", "9.0.0")
+            .raw(&[0xf3])
+            .str([b'j'; 40])
+            .len(2)
+            .len(0)
+            .len(99)
+            .len(16383)
+            .len(16383)
+            .select(0)
+            .aux("slot-info", "866,1,0,1")
+            .key(22, "hello")
+            .len(2)
+            .str("f")
+            .str("vvv")
+            .raw(&at.to_le_bytes())
+            .str("g")
+            .str("w")
+            .raw(&(-1i64).to_le_bytes())
+            .end(),
+        &[w("hello", "hash", 2, 3)],
+    );
+    // Redis Enterprise.
+    add(
+        "enterprise",
+        Rdb::new("REDIS0009")
+            .raw(&[121])
+            .len(12182)
+            .raw(&[107])
+            .len(12345)
+            .string("foo", "v")
+            .raw(&[107])
+            .len(1)
+            .raw(&[249, 7])
+            .string("bar", "v")
+            .end(),
+        &[w("foo", "string", 1, 1), w("bar", "string", 1, 1)],
+    );
+    // Longer forms than needed, which all readers accept; prefixes in any order and twice.
+    add(
+        "long-forms",
+        Rdb::new("REDIS0011")
+            .raw(&[0xfe, 0x80, 0, 0, 0, 1])
+            .raw(&[249, 200, 0xfc])
+            .raw(&1i64.to_le_bytes())
+            .raw(&[0xf8, 0x40, 9])
+            .expire_ms(-5)
+            .raw(&[0, 0x81, 0, 0, 0, 0, 0, 0, 0, 1, b'k', 0x40, 2, b'v', b'v'])
+            .end(),
+        &[Want(1, "k", "string", 2, Some(2), Some(-5))],
+    );
+    all.push(HandMade { name: "hostile", bytes: hostile(), keys: Vec::new() });
+    all
+}
+
+/// A dump that holds sound keys before and after one whose value is broken inside, but has an end.
+pub fn broken_inside() -> Vec<u8> {
+    let mut blob = listpack(&[s("a"), s("b")]);
+    blob[0] += 9;
+    Rdb::new("REDIS0011")
+        .aux("redis-ver", "7.2.4")
+        .string("before", "v")
+        .key(16, "broken")
+        .str(blob)
+        .string("after", "v")
+        .end()
+}

@@ -1,0 +1,179 @@
+//! The same dumps give the same answers whatever way they are read: any number of threads, mapped or piped, together or
+//! alone.
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::*;
+use serde_json::Value;
+
+/// Every way to ask, and the files it writes.
+fn outputs(threads: &str, dumps: &[PathBuf]) -> Vec<(&'static str, Vec<u8>)> {
+    let dir = tempfile::tempdir().unwrap();
+    let nodes = fixtures().join("cluster/nodes.conf");
+    let mut outputs = Vec::new();
+    let run_one = |name: &'static str, args: &[&str]| {
+        let mut command = program();
+        command.args(args).args(["--threads", threads]).args(dumps).arg("--nodes").arg(&nodes);
+        let done = finish(&mut command).expect(0);
+        (name, done.stdout)
+    };
+    outputs.push(run_one("overview", &[]));
+    outputs.push(run_one("json", &["--json"]));
+    outputs.push(run_one("keys", &["keys"]));
+    outputs.push(run_one("keys as JSON lines", &["keys", "--format", "jsonl"]));
+    outputs.push(run_one("top keys", &["keys", "--top", "25"]));
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (page, csv, json) = (path("page.html"), path("keys.csv"), path("summary.json"));
+    run_one("report", &["report", "-o", &page, "--csv", &csv, "--json", &json]);
+    for (name, path) in [("page", page), ("report's CSV", csv), ("report's JSON", json)] {
+        outputs.push((name, std::fs::read(path).unwrap()));
+    }
+    outputs
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bytes() {
+    // The cluster's dumps have one span each; the generated one of a few megabytes has many.
+    let dir = tempfile::tempdir().unwrap();
+    let mut dump = Rdb::new("REDIS0011").aux("redis-ver", "7.2.4").aux("ctime", "1767225600").select(0);
+    for n in 0..40_000u32 {
+        dump = match n % 4 {
+            0 => dump
+                .expire_ms(1_767_000_000_000 + i64::from(n))
+                .string(format!("session:{n:08x}"), vec![b'x'; (n % 200) as usize]),
+            1 => dump.key(16, format!("user:{n}:profile")).str(listpack(&[
+                s("name"),
+                s(format!("user {n}")),
+                s("age"),
+                i(i64::from(n % 90)),
+            ])),
+            2 => dump.key(2, format!("tags:{n}")).len(3).str("red").str(format!("{n}")).str("green"),
+            _ => dump.raw(&[249, (n % 256) as u8]).string(format!("counter:{n}"), n.to_string()),
+        };
+    }
+    let many = write(dir.path(), "many.rdb", &dump.end());
+    let mut dumps = cluster_dumps();
+    dumps.push(many);
+    let one = outputs("1", &dumps);
+    for threads in ["2", "8"] {
+        for ((name, one), (_, more)) in one.iter().zip(outputs(threads, &dumps)) {
+            assert!(*one == more, "{name} with {threads} threads differs from that with one");
+        }
+    }
+    let keys = rows(&one[2].1).len();
+    assert!(keys > 40_000 + 1000, "{keys} keys");
+}
+
+#[test]
+fn every_fixture_gives_the_same_rows_with_any_number_of_threads() {
+    for (name, path) in dumps() {
+        let one = run(&["keys", "--threads", "1", arg(&path)]).expect(0).stdout;
+        let more = run(&["keys", "--threads", "3", arg(&path)]).expect(0).stdout;
+        assert!(one == more, "{name}");
+    }
+}
+
+/// A summary without what differs between a file and standard input: name and path of the dump, what follows the RDB.
+fn without_source(mut summary: Value, name: &str) -> Value {
+    let dump = &mut summary["dumps"][0];
+    dump["path"] = "-".into();
+    dump["notes"].as_array_mut().unwrap().retain(|note| !note.to_string().contains("follow the"));
+    let text = summary.to_string();
+    serde_json::from_str(&text.replace(&format!("\"{name}\""), "\"stdin\"")).unwrap()
+}
+
+#[test]
+fn a_pipe_gives_what_a_mapped_file_gives() {
+    for (name, path) in dumps() {
+        let bytes = std::fs::read(&path).unwrap();
+        // Under one name, so that the rows can be compared as they are.
+        let mapped = run(&["keys", &format!("stdin={}", arg(&path))]).expect(0);
+        let piped = run_with_input(&["keys", "-"], &bytes).expect(0);
+        assert!(mapped.stdout == piped.stdout, "{name}: rows");
+        let mapped = run(&["--json", &format!("stdin={}", arg(&path))]).expect(0).json();
+        let piped = run_with_input(&["--json", "-"], &bytes).expect(0).json();
+        assert_eq!(without_source(mapped, &name), without_source(piped, &name), "{name}: summary");
+    }
+}
+
+#[test]
+fn hand_made_dumps_are_the_same_from_a_pipe() {
+    let dir = tempfile::tempdir().unwrap();
+    let broken = HandMade { name: "broken-inside", bytes: broken_inside(), keys: Vec::new() };
+    for HandMade { name, bytes, .. } in hand_made().into_iter().chain([broken]) {
+        let path = write(dir.path(), &format!("{name}.rdb"), &bytes);
+        let code = if name == "broken-inside" { 4 } else { 0 };
+        let mapped = run(&["keys", &format!("stdin={}", arg(&path))]).expect(code).stdout;
+        assert!(mapped == run_with_input(&["keys", "-"], &bytes).expect(code).stdout, "{name}: rows");
+        let mapped = run(&["--json", &format!("stdin={}", arg(&path))]).expect(code).json();
+        let piped = run_with_input(&["--json", "-"], &bytes).expect(code).json();
+        assert_eq!(without_source(mapped, name), without_source(piped, name), "{name}: summary");
+    }
+}
+
+#[test]
+fn a_record_longer_than_the_window_is_the_same_from_a_pipe() {
+    // Longer than the 8 MiB that a stream keeps whole: decoded as it comes.
+    let dir = tempfile::tempdir().unwrap();
+    let mut dump = Rdb::new("REDIS0011").aux("redis-ver", "7.2.4").string("before", "v");
+    dump = dump.key(2, "giant-set").len(300_000);
+    for n in 0..300_000 {
+        dump = dump.str(format!("member-{n:024}"));
+    }
+    dump = dump.string("giant-string", vec![b'g'; 10 << 20]).string("after", "v");
+    let bytes = dump.end();
+    let path = write(dir.path(), "giant.rdb", &bytes);
+    let mapped = run(&["keys", &format!("stdin={}", arg(&path))]).expect(0);
+    let piped = run_with_input(&["keys", "-"], &bytes).expect(0);
+    assert_eq!(mapped.text(), piped.text());
+    assert_eq!(mapped.rows().len(), 4);
+    let cut = &bytes[..bytes.len() - (5 << 20)];
+    let piped = run_with_input(&["keys", "-"], cut).expect(4);
+    assert!(
+        piped.stderr.contains(&format!("at byte {}", cut.len())) && piped.stderr.contains("giant-string"),
+        "{}",
+        piped.stderr
+    );
+}
+
+#[test]
+fn dumps_together_and_alone_give_the_same_figures() {
+    let mut together = Vec::new();
+    for (threads, dump) in ["1", "4"].iter().map(|threads| {
+        let mut args: Vec<String> = ["--json", "--threads", threads].map(str::to_owned).to_vec();
+        args.extend(cluster_dumps().iter().map(|path| arg(path).to_owned()));
+        (threads, run(&args).expect(0).json())
+    }) {
+        together = dump["dumps"].as_array().unwrap().clone();
+        assert_eq!(together.len(), 3, "{threads} threads");
+        for (path, together) in cluster_dumps().iter().zip(&together) {
+            let alone = run(&["--json", arg(path)]).expect(0).json();
+            assert_eq!(alone["dumps"][0], *together, "{threads} threads");
+        }
+    }
+    // And the sums are those of the parts.
+    let mut args = vec!["--json".to_owned()];
+    args.extend(cluster_dumps().iter().map(|path| arg(path).to_owned()));
+    let summary = run(&args).expect(0).json();
+    for sum in ["keys", "footprint_bytes", "memory_usage_bytes", "serialized_bytes", "elements"] {
+        let parts: u64 = together.iter().map(|dump| dump["totals"][sum].as_u64().unwrap()).sum();
+        assert_eq!(summary["totals"][sum].as_u64(), Some(parts), "{sum}");
+    }
+}
+
+#[test]
+fn rows_add_up_to_the_summary() {
+    let mut args: Vec<&str> = vec!["keys"];
+    let dumps = cluster_dumps();
+    args.extend(dumps.iter().map(|path| arg(path)));
+    let rows = run(&args).expect(0).rows();
+    args[0] = "--json";
+    let totals = run(&args).expect(0).json()["totals"].clone();
+    let sum = |column: &str| rows.iter().map(|row| row[column].parse::<u64>().unwrap()).sum::<u64>();
+    assert_eq!(totals["keys"], rows.len() as u64);
+    assert_eq!(totals["footprint_bytes"], sum("footprint_bytes"));
+    assert_eq!(totals["memory_usage_bytes"], sum("size_in_bytes"));
+    assert_eq!(totals["serialized_bytes"], sum("serialized_bytes"));
+}
