@@ -15,7 +15,7 @@ use super::target::TargetFile;
 use crate::analyze::aggregate::{Aggregate, AggregateOptions, name_hash};
 use crate::analyze::big::BigThresholds;
 use crate::analyze::{Fold, Summary, TopKeys};
-use crate::cluster::placement::{self, DumpPrint, Placed, SlotPrint};
+use crate::cluster::placement::{self, DumpPrint, Placed};
 use crate::cluster::slot::SLOTS;
 use crate::cluster::topology::Topology;
 use crate::error::{Error, Exit};
@@ -25,7 +25,7 @@ use crate::measure::Measured;
 use crate::memory::{Model, Server, Thresholds};
 use crate::output::columns::{Csv, Filter, JsonLines};
 use crate::output::{html, json, text};
-use crate::pipeline::{self, DumpResult, FileFacts, RowBuffer, RowDump, RowFormat, Rows, Setup};
+use crate::pipeline::{self, DumpLook, DumpResult, FileFacts, RowBuffer, RowDump, RowFormat, Rows, Setup};
 use crate::record::KeyRecord;
 use crate::report::{DamageCount, ReadDump, RunOptions, exit_of, summarize};
 
@@ -169,33 +169,40 @@ impl Run {
             .collect()
     }
 
-    /// The dumps that count, found by their slots before any row is written. Names the others.
-    fn counted(&self) -> Vec<usize> {
-        let all = (0..self.inputs.len()).collect();
-        if self.inputs.len() < 2 || self.inputs.iter().any(|input| input.source == Source::Stdin) {
-            return all;
+    /// The dumps that count, found by their slots before any row is written. Names the others, and says what is wrong
+    /// with them; the code is what that alone would end the program with.
+    fn counted(&self) -> (Vec<usize>, Exit) {
+        if self.inputs.len() < 2 {
+            return (vec![0], Exit::Done);
         }
-        let prints: Vec<(Vec<SlotPrint>, FileFacts, bool)> =
-            self.inputs.iter().map(|input| pipeline::slot_prints(input, name_hash)).collect();
-        let dumps: Vec<DumpPrint<'_>> = prints
+        let looks: Vec<DumpLook> = self.inputs.iter().map(|input| pipeline::look_at(input, name_hash)).collect();
+        let dumps: Vec<DumpPrint<'_>> = looks
             .iter()
-            .map(|(slots, facts, complete)| DumpPrint {
-                slots,
-                replication: facts.aux("repl-id"),
-                offset: facts.aux("repl-offset").and_then(|offset| offset.parse().ok()),
-                complete: *complete,
+            .map(|look| DumpPrint {
+                slots: &look.slots,
+                replication: look.facts.aux("repl-id"),
+                offset: look.facts.aux("repl-offset").and_then(|offset| offset.parse().ok()),
+                complete: look.error.is_none(),
             })
             .collect();
         let placed: Vec<Placed> = placement::place(&dumps, self.topology.as_ref());
-        for (input, placed) in self.inputs.iter().zip(&placed) {
-            if let Some(other) = placed.same_as {
-                say(&format!(
-                    "{}: holds the same slots and keys as {}, as a replica's dump does; it is left out",
-                    input.name, self.inputs[other].name
-                ));
+        let mut exit = Exit::Done;
+        let mut counted = Vec::new();
+        for (i, (input, placed)) in self.inputs.iter().zip(&placed).enumerate() {
+            let Some(other) = placed.same_as else {
+                counted.push(i);
+                continue;
+            };
+            say(&format!(
+                "{}: holds the same slots and keys as {}, as a replica's dump does; it is left out",
+                input.name, self.inputs[other].name
+            ));
+            if let Some(error) = &looks[i].error {
+                say(&format!("{}: {error}", input.path_text()));
+                exit = exit.max(error.exit());
             }
         }
-        all.into_iter().filter(|&i| placed[i].same_as.is_none()).collect()
+        (counted, exit)
     }
 
     /// Says what is wrong with a dump, if anything is.
@@ -311,7 +318,7 @@ fn aggregates_with_rows(run: &Run, out: &mut (dyn Write + Send), text: &TextArgs
     let all = KeyFilter::default();
     let format = Csv { escape: text.escape, spreadsheet: text.spreadsheet, filter: &all };
     out.write_all(Csv::header().as_bytes()).map_err(|e| Error::output(None, e))?;
-    let counted = run.counted();
+    let (counted, _) = run.counted();
     let bar = run.bar();
     let mut dumps = Vec::new();
     for (i, input) in run.inputs.iter().enumerate() {
@@ -345,9 +352,9 @@ fn write_keys(run: &Run, args: &KeysArgs, filter: &KeyFilter, out: &mut (dyn Wri
         out.write_all(Csv::header().as_bytes()).map_err(|e| Error::output(None, e))?;
     }
     let bar = run.bar();
-    let mut exit = Exit::Done;
+    let (counted, mut exit) = run.counted();
     let mut top = args.top.map(TopKeys::new);
-    for i in run.counted() {
+    for i in counted {
         let input = &run.inputs[i];
         let setup = KeysSetup { run, filter, dump: i, top: args.top };
         let format = RowsOf { args, filter };

@@ -115,14 +115,18 @@ fn nth_share(bytes: u64, keys: u64, index: u64) -> u64 {
     }
 }
 
+/// More keys than a server can hold: a hint beyond it is a lie.
+const MAX_KEYS: u64 = 1 << 40;
+
 /// Main and expires table for so many keys and keys with an expiry.
-fn table_bytes(model: &Model, (keys, expires): (u64, u64), of_slot: bool) -> (u64, u64) {
+fn table_bytes(model: &Model, hint: (u64, u64), of_slot: bool) -> (u64, u64) {
+    let (keys, expires) = (hint.0.min(MAX_KEYS), hint.1.min(MAX_KEYS));
     let family = model.options().server.family();
-    let (main_struct, expires_struct) = if of_slot { slot_structs(model, family) } else { (0, 0) };
+    let (main_struct, expires_struct) = table_structs(model, family);
     let table = |n: u64| match family {
         Family::V81 if of_slot => Hashtable::grown(n).bytes(), // the slot's table is not yet there for the hint
         Family::V81 | Family::V90 => Hashtable::sized_for(n).bytes(),
-        Family::R82 | Family::R86 => 8 * dict_buckets(n) + 16 * dict_chained(n),
+        Family::R82 | Family::R86 => 8 * dict_buckets(n) + model.classes.of(16) * dict_chained(n),
         _ => 8 * dict_buckets(n),
     };
     let main = if keys == 0 { 0 } else { main_struct + table(keys) };
@@ -130,8 +134,9 @@ fn table_bytes(model: &Model, (keys, expires): (u64, u64), of_slot: bool) -> (u6
     (main, expires)
 }
 
-/// The structs that a slot's main and expires tables have, where each slot has its own.
-fn slot_structs(model: &Model, family: Family) -> (u64, u64) {
+/// The structs of the main and the expires table of a database, or of a slot where each has its own: from Redis 7.4 and
+/// Valkey 8.0 on they are made when the first key comes.
+fn table_structs(model: &Model, family: Family) -> (u64, u64) {
     let class = |bytes| model.classes.of(bytes);
     match family {
         Family::R74 => (class(56 + 8), class(56 + 8)),
@@ -139,7 +144,8 @@ fn slot_structs(model: &Model, family: Family) -> (u64, u64) {
         Family::R80 | Family::R82 | Family::R86 => (class(56 + 8 + 5 * 60 * 8), class(56 + 8)),
         Family::V80 => (class(56 + 16), class(56 + 16)),
         Family::V81 => (class(72 + 16), class(72 + 16)),
-        _ => (class(80 + 16), class(80 + 16)),
+        Family::V90 => (class(80 + 16), class(80 + 16)),
+        _ => (0, 0),
     }
 }
 

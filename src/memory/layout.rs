@@ -65,8 +65,10 @@ pub struct Layout {
     pub table_struct: u64,
     /// Struct of a table that holds a hash.
     pub hash_table_struct: u64,
-    /// A sorted set apart from table and nodes, as counted and as allocated.
+    /// A sorted set apart from table and nodes as counted, and its struct.
     pub zset: (u64, u64),
+    /// Struct of a skip list, and its first node, which has all levels.
+    pub skiplist: (u64, u64),
     /// Whether a stream's radix trees are counted by their nodes; by an estimate of 244 bytes a node if not.
     pub rax_exact: bool,
     /// Struct of a radix tree.
@@ -93,7 +95,8 @@ const R40: Layout = Layout {
     table: Table::Dict,
     table_struct: 96,
     hash_table_struct: 96,
-    zset: (16, 16 + 96 + 32 + 640), // MEMORY USAGE forgets the table's struct and the skip list's head
+    zset: (16, 16), // MEMORY USAGE forgets the table's struct and the skip list's head
+    skiplist: (32, 24 + 32 * 16),
     rax_exact: false,
     rax: 24,
     stream: (0, 40),
@@ -101,15 +104,13 @@ const R40: Layout = Layout {
     listpack_ex: 32,
     field_expiry_tenths: 57,
 };
-const R50: Layout = Layout {
-    family: Family::R50,
-    zset: (16 + 32 + 96 + 1280, 16 + 32 + 96 + 1280), // 64 levels
-    ..R40
-};
+const R50: Layout =
+    Layout { family: Family::R50, zset: (16 + 32 + 96 + 1280, 16), skiplist: (32, 24 + 64 * 16), ..R40 };
 const R60: Layout = Layout {
     family: Family::R60,
     sds: SdsCount::Block,
-    zset: (16 + 32 + 96 + 640, 16 + 32 + 96 + 640), // 32 levels
+    zset: (16 + 32 + 96 + 640, 16),
+    skiplist: (32, 24 + 32 * 16),
     ..R50
 };
 const R62: Layout = Layout { family: Family::R62, stream: (40, 40), ..R60 };
@@ -121,7 +122,7 @@ const R70: Layout = Layout {
     quicklist: (40, 40),
     table_struct: 56,
     hash_table_struct: 56,
-    zset: (16 + 32 + 56 + 640, 16 + 32 + 56 + 640),
+    zset: (16 + 32 + 56 + 640, 16),
     stream: (80, 80),
     stream_group: (40, 24, 24),
     ..R62
@@ -144,7 +145,8 @@ const R86: Layout = Layout {
     packed_blocks: false,
     quicklist: (48, 40),
     table: Table::DictNoValueAll,
-    zset: (16 + 40 + 640 + 56, 16 + 40 + 640 + 56),
+    zset: (16 + 40 + 640 + 56, 16),
+    skiplist: (40, 16 + 32 * 16),
     rax_exact: true,
     rax: 32,
     stream: (160, 160),
@@ -161,7 +163,7 @@ const V81: Layout = Layout {
     table: Table::Hashtable,
     table_struct: 72,
     hash_table_struct: 72,
-    zset: (16 + 32 + 640 + 72, 16 + 32 + 640 + 72),
+    zset: (16 + 32 + 640 + 72, 16),
     rax_exact: true,
     rax: 32,
     ..V80
@@ -169,9 +171,10 @@ const V81: Layout = Layout {
 const V90: Layout = Layout {
     family: Family::V90,
     table_struct: 80,
-    hash_table_struct: 88,                // with room for the set of fields that expire
-    zset: (16 + 528 + 80, 16 + 640 + 80), // the head of the skip list is asked for with 528 bytes
-    field_expiry_tenths: 0,               // counted by its own rule
+    hash_table_struct: 88,     // with room for the set of fields that expire
+    zset: (16 + 528 + 80, 16), // the skip list is in its first node, and what is asked for is counted
+    skiplist: (0, 528),
+    field_expiry_tenths: 0, // counted by its own rule
     ..V81
 };
 

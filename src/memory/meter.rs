@@ -27,6 +27,14 @@ pub struct Measure {
 const VSET_WINDOW_MS: i64 = 8192;
 /// What an expiry takes where each has a window of its own, in bytes.
 const VSET_SPREAD_BYTES: u64 = 43;
+/// A list as Redis had it before 3.2, and its nodes (`adlist.h`).
+const LINKED_LIST_BYTES: u64 = 48;
+const LINK_BYTES: u64 = 24;
+/// An object apart from its value.
+const OBJECT_BYTES: u64 = 16;
+/// What Redis 8.6 has for an ID that is pending (a list of the groups where it is), and for each of those groups.
+const PENDING_ID_BYTES: u64 = 48;
+const PENDING_GROUP_BYTES: u64 = 24;
 /// How many pending IDs are kept to find those that are pending in several groups.
 const MAX_UNION_IDS: usize = 1 << 20;
 
@@ -63,6 +71,8 @@ struct Value {
     /// Length of the field that waits for its value, or of the text of an integer.
     field_len: u64,
     value_len: u64,
+    field_int: Option<i64>,
+    value_int: Option<i64>,
     fields_with_expiry: u64,
     first_expiry_ms: i64,
     last_expiry_ms: i64,
@@ -246,8 +256,14 @@ impl<'m> Meter<'m> {
             let thresholds = &model.options.thresholds;
             let small = self.v.count <= thresholds.list_max_ziplist_entries
                 && (stored == TypeByte::LIST_ZIPLIST || self.v.longest <= thresholds.list_max_ziplist_value);
-            let encoding = if small { Encoding::Ziplist } else { Encoding::Linkedlist };
-            return (encoding, self.quicklist());
+            let usage = self.quicklist().usage; // as a server that answers would hold it
+            if small {
+                return (Encoding::Ziplist, Cost { usage, real: self.packed_cost().real });
+            }
+            return (
+                Encoding::Linkedlist,
+                Cost { usage, real: model.classes.of(LINKED_LIST_BYTES) + self.v.table.real },
+            );
         }
         // From 7.2 on a list of one packed node is held as that listpack; ziplists of before 3.2 never are.
         let single = list.nodes == 1 && list.plain_nodes == 0;
@@ -262,8 +278,8 @@ impl<'m> Meter<'m> {
     fn quicklist(&mut self) -> Cost {
         let (head, node) = self.model.layout.quicklist;
         let list = &mut self.v.list;
-        let mut cost = Cost::both(head);
-        cost += Cost::both(node * list.nodes);
+        let mut cost = self.model.block(head);
+        cost += self.model.blocks(list.nodes, node);
         cost += list.cost;
         cost.usage = cost.usage.saturating_sub(list.saved.usage);
         cost.real = cost.real.saturating_sub(list.saved.real);
@@ -350,6 +366,9 @@ impl<'m> Meter<'m> {
         let bytes = self.pack(len, int);
         self.v.list.node_bytes += bytes;
         self.v.list.node_elements += 1;
+        if self.model.boxes_elements() {
+            self.v.table += Cost { usage: 0, real: self.model.classes.of(LINK_BYTES) + self.model.boxed(len, int) };
+        }
     }
 
     fn plain(&mut self, len: u64) {
@@ -391,35 +410,36 @@ impl<'m> Meter<'m> {
 
     fn set_table(&self) -> Cost {
         let n = self.v.count;
-        let d = self.model.layout.table_struct;
-        let buckets = 8 * dict_buckets(n);
+        let model = self.model;
+        let mut fixed = model.block(model.layout.table_struct);
         let mut members = self.v.table;
-        let fixed = match self.model.layout.table {
+        match model.layout.table {
             Table::Dict => {
-                members += Cost::both(24 * n);
-                d + buckets
+                fixed += Cost::both(8 * dict_buckets(n));
+                members += model.blocks(n, 24);
             }
             // Servers of this kind count an entry of 24 for each member, though most have none.
             Table::DictNoValueSets | Table::DictNoValueAll => {
-                let entries = 16 * dict_chained(n);
-                let usage = if self.model.family() == Family::V80 { entries } else { 24 * n };
-                members += Cost { usage, real: entries };
-                d + buckets
+                fixed += Cost::both(8 * dict_buckets(n));
+                let entries = model.blocks(dict_chained(n), 16);
+                let usage = if model.family() == Family::V80 { entries.usage } else { 24 * n };
+                members += Cost { usage, real: entries.real };
             }
-            Table::Hashtable => d + Hashtable::sized_for(n).bytes(),
-        };
-        let mut cost = Cost::both(fixed);
-        cost += self.averaged(members, n);
-        cost
+            Table::Hashtable => fixed += Cost::both(Hashtable::sized_for(n).bytes()),
+        }
+        self.averaged(fixed, members, n)
     }
 
-    /// A sum over `n` elements as MEMORY USAGE comes to it: it works out an average and multiplies, in floating point, and
-    /// may so lose a byte. Redis 8.6 keeps exact sums.
-    fn averaged(&self, sum: Cost, n: u64) -> Cost {
-        if n == 0 || self.model.family() == Family::R86 {
-            return sum;
+    /// `fixed` bytes and a sum over `n` elements as MEMORY USAGE comes to them: it adds the average times their number in
+    /// floating point to what it has so far, the object included, and may so lose a byte. Redis 8.6 keeps exact sums.
+    fn averaged(&self, fixed: Cost, sum: Cost, n: u64) -> Cost {
+        let mut cost = fixed;
+        cost += sum;
+        if n > 0 && self.model.family() != Family::R86 {
+            let whole = (fixed.usage + OBJECT_BYTES) as f64 + sum.usage as f64 / n as f64 * n as f64;
+            cost.usage = whole as u64 - OBJECT_BYTES;
         }
-        Cost { usage: (sum.usage as f64 / n as f64 * n as f64) as u64, real: sum.real }
+        cost
     }
 
     /// How the loader holds a set after one more member (`rdb.c:rdbLoadObject`).
@@ -452,7 +472,10 @@ impl<'m> Meter<'m> {
             return (self.packed_encoding(), self.packed_cost());
         }
         let layout = self.model.layout;
-        let (head_usage, head_real) = layout.zset;
+        let head_usage = layout.zset.0;
+        let head_real = [layout.zset.1, layout.skiplist.0, layout.skiplist.1, layout.table_struct];
+        let head_real =
+            head_real.into_iter().filter(|bytes| *bytes > 0).map(|bytes| self.model.classes.of(bytes)).sum();
         let expected = |parts: u64| (parts + FRACTION / 2) / FRACTION;
         let mut cost = Cost { usage: head_usage, real: head_real };
         cost += Cost { usage: expected(self.v.znodes.usage), real: expected(self.v.znodes.real) };
@@ -462,7 +485,9 @@ impl<'m> Meter<'m> {
         };
         cost += match layout.table {
             Table::Dict | Table::DictNoValueSets => Cost::both(buckets),
-            Table::DictNoValueAll => Cost { usage: buckets + 24 * n, real: buckets + 16 * dict_chained(n) },
+            Table::DictNoValueAll => {
+                Cost { usage: buckets + 24 * n, real: buckets + self.model.classes.of(16) * dict_chained(n) }
+            }
             Table::Hashtable => Cost::both(Hashtable::sized_for(n).bytes()),
         };
         (Encoding::Skiplist, cost)
@@ -493,11 +518,11 @@ impl<'m> Meter<'m> {
                 return (self.packed_encoding(), self.packed_cost());
             }
             let bytes = self.v.native_bytes.unwrap_or(self.v.packed_bytes + self.packed_header());
-            let mut cost = Cost::both(model.layout.listpack_ex);
+            let mut cost = model.block(model.layout.listpack_ex);
             cost += model.packed(bytes);
             return (Encoding::ListpackEx, cost);
         }
-        let mut cost = Cost::both(model.layout.hash_table_struct);
+        let mut cost = model.block(model.layout.hash_table_struct);
         cost += self.v.table;
         let before = self.v.packed_before_long.filter(|_| n <= thresholds.hash_max_listpack_entries);
         cost += self.hash_buckets(n, before, redis_expiries);
@@ -524,7 +549,7 @@ impl<'m> Meter<'m> {
                     Some(before) => dict_bytes_converted(n, before, n),
                     None => 8 * dict_buckets(n),
                 };
-                Cost { usage: buckets + 24 * n, real: buckets + 16 * dict_chained(n) }
+                Cost { usage: buckets + 24 * n, real: buckets + self.model.classes.of(16) * dict_chained(n) }
             }
             _ => Cost::both(match before {
                 _ if old => dict_bytes_grown(n),
@@ -564,7 +589,7 @@ impl<'m> Meter<'m> {
         let layout = model.layout;
         let ids = self.rax.ids.finish(&model.classes);
         let names = self.rax.names.finish(&model.classes);
-        let mut cost = Cost { usage: layout.stream.0, real: layout.stream.1 };
+        let mut cost = Cost { usage: layout.stream.0, real: model.classes.of(layout.stream.1) };
         cost += self.rax_cost(ids);
         cost += self.v.stream.listpacks;
         cost += self.v.stream.groups;
@@ -573,9 +598,13 @@ impl<'m> Meter<'m> {
             let names = self.rax_cost(names);
             let counted = model.family() == Family::R86;
             cost += Cost { usage: if counted { names.usage } else { 0 }, real: names.real };
+            let pending = self.rax.union.len() as u64;
             let union = if counted { self.union_of_pending() } else { RaxSize::default() };
             if union.keys > 0 {
                 cost += self.rax_cost(union); // made when the first entry is delivered
+                // Its values are lists of the groups, which MEMORY USAGE forgets.
+                let of = |bytes| model.classes.of(bytes);
+                cost.real += of(PENDING_ID_BYTES) * union.keys + of(PENDING_GROUP_BYTES) * pending;
             }
         }
         cost
@@ -583,8 +612,8 @@ impl<'m> Meter<'m> {
 
     fn rax_cost(&self, size: RaxSize) -> Cost {
         let layout = self.model.layout;
-        let real = layout.rax + size.node_bytes;
-        Cost { usage: if layout.rax_exact { real } else { size.old_estimate() }, real }
+        let usage = if layout.rax_exact { layout.rax + size.node_bytes } else { size.old_estimate() };
+        Cost { usage, real: self.model.classes.of(layout.rax) + size.node_bytes }
     }
 
     fn union_of_pending(&mut self) -> RaxSize {
@@ -618,7 +647,8 @@ impl<'m> Meter<'m> {
         let consumers = self.rax.consumers.finish(&model.classes);
         let (group, nack, _) = model.layout.stream_group;
         let mut cost = self.rax_cost(pending);
-        cost += Cost::both(group + nack * pending.keys);
+        cost += model.block(group);
+        cost += model.blocks(pending.keys, nack);
         let names = self.rax_cost(consumers);
         cost += Cost { usage: if model.family() == Family::R86 { names.usage } else { 0 }, real: names.real };
         self.v.stream.groups += cost;
@@ -760,7 +790,8 @@ impl Visit for TypedMeter<'_, '_> {
             }
             ValueType::Set => {
                 if meter.v.want_table {
-                    meter.v.table += meter.model.sds(len);
+                    let int = if meter.model.boxes_elements() { element.as_int() } else { None };
+                    meter.v.table += meter.model.member(len, int);
                 }
                 if meter.v.want_stage {
                     let int = element.as_int();
@@ -770,7 +801,13 @@ impl Visit for TypedMeter<'_, '_> {
             }
             _ => {
                 if meter.v.want_table {
-                    let node = meter.model.znode(len);
+                    let mut node = meter.model.znode(len);
+                    if meter.model.boxes_elements()
+                        && let Some(int) = element.as_int()
+                    {
+                        let model = meter.model;
+                        node.real -= FRACTION * (model.boxed(len, None) - model.boxed(len, Some(int)));
+                    }
                     meter.v.znodes += node;
                 }
                 if meter.v.want_packed {
@@ -798,8 +835,10 @@ impl Visit for TypedMeter<'_, '_> {
 
     #[inline]
     fn field(&mut self, name: RdbStr<'_>) {
+        let boxes = self.meter.model.boxes_elements();
         let v = &mut self.meter.v;
         v.field_len = name.len();
+        v.field_int = if boxes { name.as_int() } else { None };
         if v.want_packed {
             self.meter.pack(name.len(), name.as_int());
         }
@@ -809,6 +848,7 @@ impl Visit for TypedMeter<'_, '_> {
     fn field_value(&mut self, value: RdbStr<'_>) {
         let meter = &mut *self.meter;
         meter.v.value_len = value.len();
+        meter.v.value_int = if meter.model.boxes_elements() { value.as_int() } else { None };
         if meter.v.want_packed {
             meter.pack(value.len(), value.as_int());
             let limit = meter.model.options.thresholds.hash_max_listpack_value;
@@ -829,7 +869,15 @@ impl Visit for TypedMeter<'_, '_> {
             meter.v.fields_with_expiry += 1;
         }
         if meter.v.want_table {
-            meter.v.table += meter.model.hash_entry(meter.v.field_len, meter.v.value_len, expire_at_ms.is_some());
+            let (field, value) = (meter.v.field_len, meter.v.value_len);
+            let mut entry = meter.model.hash_entry(field, value, expire_at_ms.is_some());
+            if meter.model.boxes_elements() {
+                let model = meter.model;
+                entry.real = model.classes.of(24)
+                    + model.boxed(field, meter.v.field_int)
+                    + model.boxed(value, meter.v.value_int);
+            }
+            meter.v.table += entry;
         }
         let triples = matches!(
             self.stored,
@@ -881,7 +929,7 @@ impl Visit for TypedMeter<'_, '_> {
         let sds = meter.model.sds(name.len());
         // Until Redis 8.0 the name counts for its length.
         let usage = if meter.model.family() == Family::R86 { sds.usage } else { name.len() };
-        meter.v.stream.groups += Cost { usage: consumer + usage, real: consumer + sds.real };
+        meter.v.stream.groups += Cost { usage: consumer + usage, real: meter.model.classes.of(consumer) + sds.real };
         if let RdbStr::Raw(name) = name {
             meter.rax.consumers.push(&meter.model.classes, name);
         }
@@ -892,7 +940,8 @@ impl Visit for TypedMeter<'_, '_> {
     }
 
     fn stream_producer(&mut self, _name: RdbStr<'_>, _entries: u64) {
-        self.meter.v.stream.producers += Cost::both(24);
+        let producer = self.meter.model.block(24);
+        self.meter.v.stream.producers += producer;
     }
 
     fn stream_idempotent(&mut self, request: RdbStr<'_>) {

@@ -95,7 +95,10 @@ impl Model {
     /// The model of a server.
     pub fn new(options: ModelOptions) -> Model {
         let layout = Layout::of(options.server.family());
-        let classes = SizeClasses::new(options.allocator);
+        let classes = match options.allocator {
+            Allocator::Jemalloc if options.server.family() < Family::R32 => SizeClasses::of_jemalloc_3(),
+            allocator => SizeClasses::new(allocator),
+        };
         let mut model = Model { options, layout, classes, sds: Box::default(), znode: Box::default() };
         model.sds = (0..TABLE_LEN as u64).map(|len| model.sds_computed(len)).collect();
         model.znode = (0..TABLE_LEN as u64).map(|len| model.znode_computed(len)).collect();
@@ -137,7 +140,7 @@ impl Model {
     fn sds_computed(&self, len: u64) -> Cost {
         let header = if len == 0 { 3 } else { self.sds_header(len) };
         let request = len.saturating_add(header + 1);
-        let real = self.classes.of(request);
+        let real = self.classes.of(len.saturating_add(self.real_header(header) + 1));
         let usage = match self.layout.sds {
             SdsCount::Request => request,
             SdsCount::Block => real,
@@ -145,6 +148,55 @@ impl Model {
             SdsCount::BlockUnlessTiny => real,
         };
         Cost { usage, real }
+    }
+
+    /// Something counted for its size: a struct, an array.
+    #[inline]
+    pub(super) fn block(&self, bytes: u64) -> Cost {
+        self.blocks(1, bytes)
+    }
+
+    /// So many of one size.
+    #[inline]
+    pub(super) fn blocks(&self, count: u64, bytes: u64) -> Cost {
+        Cost { usage: count.saturating_mul(bytes), real: count.saturating_mul(self.classes.of(bytes)) }
+    }
+
+    /// The header that a string really has: until Redis 3.0 two numbers of 4 bytes, whatever its length.
+    fn real_header(&self, header: u64) -> u64 {
+        if self.options.server.family() < Family::R32 { 8 } else { header }
+    }
+
+    /// Whether members, fields and values of tables are objects, as they were until Redis 3.2; strings since.
+    #[inline]
+    pub(super) fn boxes_elements(&self) -> bool {
+        self.options.server.family() < Family::R40
+    }
+
+    /// What a string as an object takes, if an integer less. Those that are shared are taken to be, as a dump of that
+    /// time does not tell the policy.
+    pub(super) fn boxed(&self, len: u64, int: Option<i64>) -> u64 {
+        match int {
+            Some(0..10_000) => 0,
+            Some(_) => self.classes.of(16),
+            None if len <= self.embstr_max() && self.has_embstr() => self.embstr(len),
+            None => self.classes.of(16) + self.sds_computed(len).real,
+        }
+    }
+
+    /// A string in one block with its object.
+    fn embstr(&self, len: u64) -> u64 {
+        self.classes.of(16 + self.real_header(3) + len + 1)
+    }
+
+    /// A string in a table of its own.
+    #[inline]
+    pub(super) fn member(&self, len: u64, int: Option<i64>) -> Cost {
+        let mut cost = self.sds(len);
+        if self.boxes_elements() {
+            cost.real = self.boxed(len, int);
+        }
+        cost
     }
 
     /// A packed container of `bytes`.
@@ -179,13 +231,13 @@ impl Model {
             Family::R86 => Cost::both(expected(16 + embedded)),
             Family::V90 => Cost::both(expected(16 + 1 + embedded)),
             _ => {
-                let member = self.sds(len);
+                let member = self.member(len, None);
                 let node = expected(24);
                 // Redis 8.2 keeps the score in the node and has no entry with a value.
                 let entry = match (self.layout.table, self.layout.family) {
                     (Table::Hashtable, _) => Cost::default(),
-                    (_, Family::R82) => Cost { usage: 16, real: 24 },
-                    _ => Cost::both(24),
+                    (_, Family::R82) => Cost { usage: 16, real: self.classes.of(24) },
+                    _ => self.block(24),
                 };
                 Cost {
                     usage: node.saturating_add((member.usage.saturating_add(entry.usage)).saturating_mul(FRACTION)),
@@ -207,7 +259,8 @@ impl Model {
                     _ => 9,
                 };
                 let expiry = if has_expiry { 18 } else { 0 };
-                let mut cost = Cost::both(24 + self.classes.of(field.saturating_add(expiry + header + 1)));
+                let mut cost = self.block(24);
+                cost += Cost::both(self.classes.of(field.saturating_add(expiry + header + 1)));
                 cost += self.sds(value);
                 cost
             }
@@ -234,7 +287,7 @@ impl Model {
                 cost
             }
             _ => {
-                let mut cost = Cost::both(24);
+                let mut cost = self.block(24);
                 cost += self.sds(field);
                 cost += self.sds(value);
                 cost
@@ -252,7 +305,7 @@ impl Model {
             Family::R86 => Cost::both(self.kvobj(key, name, 0)),
             Family::V81 => Cost { usage: 16, real: self.valkey_object(key, name) },
             Family::V90 => Cost::both(self.valkey_object(key, name)),
-            _ => Cost::both(16),
+            _ => self.block(16),
         }
     }
 
@@ -332,15 +385,15 @@ impl Model {
         if let Some(int) = int {
             // The integers below 10,000 are shared objects, unless each needs a clock or counter of its own.
             let shared = (0..10_000).contains(&int) && !key.evicts;
-            return (StringForm::Int, Cost { usage: 16, real: if shared { 0 } else { 16 } });
+            return (StringForm::Int, Cost { usage: 16, real: if shared { 0 } else { self.classes.of(16) } });
         }
         if len <= self.embstr_max() {
-            let real = self.classes.of(len + 20);
+            let real = if self.has_embstr() { self.embstr(len) } else { self.classes.of(16) + self.sds(len).real };
             // Until 6.2 MEMORY USAGE took the short header for granted.
             let usage = if self.layout.listpack { real } else { len + 18 };
             return (StringForm::Embstr, Cost { usage, real });
         }
-        let mut cost = Cost::both(16);
+        let mut cost = self.block(16);
         cost += self.sds(len);
         (StringForm::Raw, cost)
     }
@@ -368,12 +421,13 @@ impl Model {
             KeyPlace::InObject => Cost::default(),
             KeyPlace::InEntry => {
                 let entry = self.classes.of(17 + self.sds_header(len) + len + 1);
-                let expires = if key.expires { 24 } else { 0 };
+                let expires = if key.expires { self.classes.of(24) } else { 0 };
                 Cost { usage: entry, real: entry + expires }
             }
             KeyPlace::Separate => {
-                let name = if len == 0 { 3 } else { self.sds_header(len) } + len + 1;
-                let block = self.classes.of(name);
+                let header = if len == 0 { 3 } else { self.sds_header(len) };
+                let name = header + len + 1;
+                let block = self.classes.of(self.real_header(header) + len + 1);
                 let usage = match self.layout.family {
                     // MEMORY USAGE of 4.0 measures the command's argument: an embstr if short, and a query buffer with
                     // as much spare room again if very long.
@@ -383,8 +437,9 @@ impl Model {
                     _ => block,
                 };
                 // An entry of the main table, and one of the expires table, which shares the name.
-                let entries = if key.expires { 24 + 24 } else { 24 };
-                Cost { usage: 24 + usage + cluster.0, real: entries + block + cluster.1 }
+                let expires = if key.expires { self.classes.of(24) } else { 0 };
+                let entry = self.classes.of(24 + cluster.1);
+                Cost { usage: 24 + usage + cluster.0, real: entry + expires + block }
             }
         }
     }

@@ -50,11 +50,10 @@ impl Csv<'_> {
 
     fn key<'b>(&self, record: &KeyRecord<'b>, scratch: &'b mut Vec<u8>) -> &'b [u8] {
         scratch.clear();
-        let formula = matches!(record.key.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
-        if self.spreadsheet && formula {
-            scratch.push(b'\'');
-        }
         self.escape.append(record.key, scratch);
+        if self.spreadsheet && matches!(scratch.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')) {
+            scratch.insert(0, b'\'');
+        }
         scratch
     }
 }

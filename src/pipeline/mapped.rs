@@ -14,7 +14,7 @@ use crate::cluster::slot::{SLOTS, slot_of};
 use crate::error::DumpError;
 use crate::input::{DumpInput, Map, Source, map};
 use crate::memory::Place;
-use crate::rdb::crc64::checksum;
+use crate::rdb::crc64::{self, checksum};
 use crate::rdb::{Item, Reader};
 use crate::value::MAX_BLOB_BYTES;
 
@@ -163,33 +163,54 @@ fn finish_span<F: Fold>(
     job.progress.advance((end - start) as u64, worker.keys - keys_before);
 }
 
-/// What a dump's slots look like from outside, with the facts about it, and whether it could be read to its end: a
-/// quick look that passes over every value. `hash` is of a key's name.
-pub fn slot_prints(input: &DumpInput, hash: fn(&[u8]) -> u64) -> (Vec<SlotPrint>, FileFacts, bool) {
-    let mut slots = vec![SlotPrint::default(); usize::from(SLOTS)];
-    let Source::File(path) = &input.source else { return (slots, FileFacts::default(), false) };
-    let Ok(map) = Map::open(path) else { return (slots, FileFacts::default(), false) };
-    let Ok(mut reader) = Reader::new(map.bytes()) else { return (slots, FileFacts::default(), false) };
+/// What a dump looks like from outside.
+#[derive(Debug)]
+pub struct DumpLook {
+    /// Per slot.
+    pub slots: Vec<SlotPrint>,
+    /// What it says about itself.
+    pub facts: FileFacts,
+    /// Why reading ended early, if it did, or that the checksum is wrong.
+    pub error: Option<DumpError>,
+}
+
+/// A quick look at a dump that passes over every value; of standard input there is nothing to be seen beforehand. `hash`
+/// is of a key's name.
+pub fn look_at(input: &DumpInput, hash: fn(&[u8]) -> u64) -> DumpLook {
+    let mut look =
+        DumpLook { slots: vec![SlotPrint::default(); usize::from(SLOTS)], facts: FileFacts::default(), error: None };
+    let Source::File(path) = &input.source else { return look };
+    let map = match Map::open(path) {
+        Ok(map) => map,
+        Err(error) => return DumpLook { error: Some(DumpError::Io(error)), ..look },
+    };
+    let mut reader = match Reader::new(map.bytes()) {
+        Ok(reader) => reader,
+        Err(fault) => return DumpLook { error: Some(DumpError::Fault { fault, key: None }), ..look },
+    };
     let mut driver = Driver::new(reader.header());
     let mut scratch = Vec::new();
-    let mut released = 0;
-    while driver.end.is_none() {
+    let mut digest = crc64::digest();
+    let mut summed = 0;
+    while driver.end.is_none() && driver.error.is_none() {
         match reader.next_item() {
             Ok(Item::Key(head)) => {
                 if let Ok(key) = head.key.bytes(&mut scratch, MAX_BLOB_BYTES) {
-                    let slot = &mut slots[usize::from(slot_of(key))];
+                    let slot = &mut look.slots[usize::from(slot_of(key))];
                     slot.keys += 1;
                     slot.names = slot.names.wrapping_add(hash(key));
                 }
             }
             Ok(item) => driver.note(&item),
-            Err(_) => break,
+            Err(fault) => driver.fail(fault, None),
         }
-        if reader.position() - released >= SPAN_BYTES {
-            map.release(released..reader.position());
-            released = reader.position();
+        let end = reader.position() - checksum_bytes(driver.end);
+        if end - summed >= SPAN_BYTES || driver.end.is_some() {
+            digest.update(&map.bytes()[summed..end]);
+            map.release(summed..end);
+            summed = end;
         }
     }
-    let complete = driver.end.is_some();
-    (slots, driver.facts, complete)
+    driver.checksum_state(digest.finalize());
+    DumpLook { facts: driver.facts, error: driver.error, ..look }
 }

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use facts::{ChecksumState, FileFacts};
-pub use mapped::slot_prints;
+pub use mapped::{DumpLook, look_at};
 
 use facts::MAX_FACT_BYTES;
 use ordered::{Ordered, Piece};

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use super::fault::{Fault, FaultKind, Parse};
+use super::lzf;
 use super::string::RdbStr;
 
 /// A place in an RDB stream from which to read on.
@@ -164,8 +165,7 @@ pub trait Cursor {
             Length::Plain(n) => self.skip(n),
             Length::Encoding(e @ 0..=2) => self.skip(1 << e),
             Length::Encoding(3) => {
-                let packed = self.length()?;
-                self.length()?;
+                let (packed, _) = lzf_lengths(self)?;
                 self.skip(packed)
             }
             Length::Encoding(e) => Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | e } }),
@@ -182,6 +182,17 @@ pub enum Length {
     Encoding(u8),
 }
 
+/// The packed and the unpacked length of a compressed string. What LZF cannot do is refused here, as the servers refuse it
+/// when they load it, so that no length is beyond reason from here on.
+#[inline]
+fn lzf_lengths<C: Cursor + ?Sized>(cursor: &mut C) -> Parse<(u64, u64)> {
+    let at = cursor.offset();
+    let packed = cursor.length()?;
+    let unpacked = cursor.length()?;
+    lzf::check_claim(packed, unpacked).map_err(|kind| Fault { at, kind })?;
+    Ok((packed, unpacked))
+}
+
 /// The integer and LZF forms, after their first byte at `at`.
 fn encoded_string<C: Cursor + ?Sized>(cursor: &mut C, at: u64, encoding: u8, whole: bool) -> Parse<RdbStr<'_>> {
     match encoding {
@@ -189,8 +200,7 @@ fn encoded_string<C: Cursor + ?Sized>(cursor: &mut C, at: u64, encoding: u8, who
         1 => cursor.array().map(|b| RdbStr::Int(i64::from(i16::from_le_bytes(b)))),
         2 => cursor.array().map(|b| RdbStr::Int(i64::from(i32::from_le_bytes(b)))),
         3 => {
-            let clen = cursor.length()?;
-            let len = cursor.length()?;
+            let (clen, len) = lzf_lengths(cursor)?;
             let at = cursor.offset();
             let packed = if whole { RdbStr::Raw(cursor.take_claimed(clen)?) } else { cursor.raw_string(clen)? };
             Ok(match packed {
@@ -258,8 +268,7 @@ impl<'a> SliceCursor<'a> {
                 Ok(RdbStr::Raw(self.take_ref(n)?))
             }
             Length::Encoding(3) => {
-                let clen = self.length()?;
-                let len = self.length()?;
+                let (clen, len) = lzf_lengths(self)?;
                 let at = self.offset();
                 let clen = usize::try_from(clen).map_err(|_| self.truncated(clen))?;
                 Ok(RdbStr::Lzf { packed: self.take_ref(clen)?, len, at })
