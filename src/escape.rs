@@ -56,6 +56,12 @@ impl Escape {
     }
 }
 
+/// A glob as text: as UTF-8, but with its backslashes as they are, since they are the glob's own.
+pub fn glob_text(glob: &[u8]) -> String {
+    let parts: Vec<String> = glob.split(|byte| *byte == b'\\').map(|part| Escape::Utf8.text(part)).collect();
+    parts.join("\\")
+}
+
 /// Whether a character outside ASCII can be shown: no control character, and none that turns the direction of text or
 /// cannot be seen, with which a name could pass for another.
 fn is_shown(character: char) -> bool {
@@ -89,6 +95,7 @@ mod tests {
         assert_eq!(utf8(b"\xff\xc3("), "\\xff\\xc3(");
         assert_eq!(utf8(b"a\\x"), "a\\\\x");
         assert_eq!(utf8("a\u{202e}b".as_bytes()), "a\\xe2\\x80\\xaeb");
+        assert_eq!(glob_text(b"user:*:a\\*b"), "user:*:a\\*b");
         assert_eq!(Escape::Ascii.text("ö".as_bytes()), "\\xc3\\xb6");
         assert_eq!(Escape::Base64.text(b"\x00\xff"), "AP8=");
     }

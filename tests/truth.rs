@@ -203,7 +203,7 @@ fn hand_made_dumps_are_read_as_they_were_made() {
         let made: Vec<[String; 6]> = keys
             .iter()
             .map(|Want(db, key, kind, elements, largest, expiry)| {
-                let module = largest.is_none();
+                let module = kind.contains('_');
                 let elements = if module { String::new() } else { elements.to_string() };
                 let expiry = expiry.map_or(String::new(), rdbscope::units::rfc3339_ms);
                 [db.to_string(), (*key).to_owned(), (*kind).to_owned(), elements, optional(*largest), expiry]

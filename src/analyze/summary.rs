@@ -8,7 +8,7 @@ use super::histogram::Histogram;
 use super::pattern::Pattern;
 use super::top::TopKey;
 use crate::cluster::topology::SlotRange;
-use crate::escape::Escape;
+use crate::escape::{Escape, glob_text};
 use crate::record::{KeyRecord, ValueType};
 use crate::units;
 
@@ -662,7 +662,7 @@ pub fn pattern_rows(patterns: Vec<Pattern>, limit: usize) -> (Vec<PatternRow>, L
         .into_iter()
         .take(limit)
         .map(|Pattern { text, stats }| PatternRow {
-            pattern: Escape::Utf8.text(&text),
+            pattern: glob_text(&text),
             keys: stats.keys,
             footprint_bytes: stats.memory_bytes,
             serialized_bytes: stats.serialized_bytes,

@@ -186,7 +186,8 @@ impl Window<'_> {
     /// Reads on; says whether there was anything.
     fn more(&mut self) -> bool {
         let have = self.bytes.len();
-        self.fill(have + CHUNK_BYTES);
+        // As much again as there is: a long item is then looked at anew only a few times.
+        self.fill(have + have.max(CHUNK_BYTES));
         self.bytes.len() > have
     }
 

@@ -561,6 +561,21 @@ pub fn hand_made() -> Vec<HandMade> {
             .end(),
         &[w("meta", "hash", 2, 2), w("lpex", "hash", 2, 3)],
     );
+    // A stream of Redis 8.6 with a group, a consumer that has an entry pending, and an idempotent producer.
+    let id = [&5u64.to_be_bytes()[..], &1u64.to_be_bytes()].concat();
+    let ints = [1, 0, 1].map(i).to_vec();
+    let node = [ints, vec![s("a"), i(0), i(2), i(0), i(0), s("b"), i(4)]].concat();
+    let stream = Rdb::new("REDIS0013").aux("redis-ver", "8.6.0").key(26, "stream").len(1).str(&id).str(listpack(&node));
+    let stream = stream.len(1).len(5).len(1).len(5).len(1).len(0).len(0).len(1);
+    let stream = stream.len(1).str("g").len(5).len(1).len(1);
+    let stream = stream.len(1).raw(&id).raw(&at.to_le_bytes()).len(1);
+    let stream = stream.len(1).str("c").raw(&at.to_le_bytes()).raw(&(-1i64).to_le_bytes()).len(1).raw(&id);
+    let stream = stream.len(100).len(100).len(1).str("prod1").len(1).str("iid1").len(5).len(1).len(1).len(0);
+    add(
+        "stream-4",
+        stream.string("after", "v").end(),
+        &[Want(0, "stream", "stream", 1, None, None), w("after", "string", 1, 1)],
+    );
     // Functions of 7.0's release candidates, with and without a description, and of the release.
     add(
         "functions",
