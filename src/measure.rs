@@ -9,7 +9,6 @@ use crate::value::{self, MAX_BLOB_BYTES, ModuleName, Packed, Score, Scratch, Str
 /// Measures keys under one model, and under others for comparison. Used again for each key.
 #[derive(Debug)]
 pub struct Measurer<'m> {
-    model: &'m Model,
     meters: Vec<Meter<'m>>,
     measures: Vec<Measure>,
     tables: Vec<(KeyTables, &'m Model)>,
@@ -33,7 +32,6 @@ impl<'m> Measurer<'m> {
     pub fn new(model: &'m Model, others: &'m [Model]) -> Measurer<'m> {
         let all = || std::iter::once(model).chain(others);
         Measurer {
-            model,
             meters: all().map(Meter::new).collect(),
             measures: Vec::new(),
             tables: all().map(|model| (KeyTables::new(model), model)).collect(),
@@ -157,11 +155,6 @@ impl<'m> Measurer<'m> {
             record.footprint_bytes = Some(self.measures[0].real_bytes);
         }
         Measured { record, measures: &self.measures, fault }
-    }
-
-    /// The model that keys are measured under.
-    pub fn model(&self) -> &'m Model {
-        self.model
     }
 }
 

@@ -343,13 +343,6 @@ impl Aggregate {
             self.damages.truncate(DAMAGES);
         }
     }
-
-    /// The first broken values, in the order of the file.
-    pub fn first_damages(&mut self) -> &[Damage] {
-        self.damages.sort();
-        self.damages.truncate(DAMAGES);
-        &self.damages
-    }
 }
 
 /// The types whose keys are grouped by encoding, in the order of [`ValueType::index`].

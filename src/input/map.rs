@@ -74,7 +74,7 @@ impl Map {
     pub fn release(&self, _range: std::ops::Range<usize>) {}
 }
 
-/// Whether pages were lost under any mapping since the last call returned `seen`.
+/// Pages lost under any mapping so far: if the number grows while a file is read, zeros may have been read for its bytes.
 pub fn lost_pages() -> u64 {
     LOST_PAGES.load(Ordering::Relaxed)
 }
