@@ -235,7 +235,8 @@ fn measure(case: &Case, allocator: Allocator, mut each: impl FnMut(u64, &[u8], S
             }
         };
         let expires = head.expire_at_ms.is_some();
-        let found = measurer.read(&mut reader, &head, &place).map_err(broken)?;
+        let value = measurer.read(&mut reader, &head).map_err(broken)?;
+        let found = measurer.measure(&head, value, &place);
         if let Some(fault) = found.fault {
             return Err(broken(fault));
         }

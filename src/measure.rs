@@ -9,9 +9,9 @@ use crate::value::{self, MAX_BLOB_BYTES, ModuleName, Packed, Score, Scratch, Str
 /// Measures keys under one model, and under others for comparison. Used again for each key.
 #[derive(Debug)]
 pub struct Measurer<'m> {
-    meters: Vec<Meter<'m>>,
-    measures: Vec<Measure>,
-    tables: Vec<(KeyTables, &'m Model)>,
+    gauge: Gauge<'m>,
+    others: Vec<Gauge<'m>>,
+    other_measures: Vec<Measure>,
     scratch: Scratch,
     key: Vec<u8>,
 }
@@ -21,86 +21,103 @@ pub struct Measurer<'m> {
 pub struct Measured<'k> {
     /// What is known of the key.
     pub record: KeyRecord<'k>,
-    /// Its costs under the model and then under each of the others; empty if the value is broken.
-    pub measures: &'k [Measure],
+    /// Its costs under the models that are compared with; empty if the value is broken.
+    pub others: &'k [Measure],
     /// What is wrong with the value.
     pub fault: Option<Fault>,
+}
+
+/// A value that was read, before it is measured.
+#[derive(Debug)]
+pub struct ReadValue {
+    facts: Facts,
+    /// Offset in the RDB stream of its end.
+    end: u64,
+    fault: Option<Fault>,
+}
+
+/// What measures under one model.
+#[derive(Debug)]
+struct Gauge<'m> {
+    model: &'m Model,
+    meter: Meter<'m>,
+    tables: KeyTables,
+}
+
+impl<'m> Gauge<'m> {
+    fn new(model: &'m Model) -> Gauge<'m> {
+        Gauge { model, meter: Meter::new(model), tables: KeyTables::new(model) }
+    }
+
+    /// What the value that was visited costs, with its key's share of the key tables, which is given apart as well.
+    #[inline]
+    fn finish(&mut self, head: &KeyHead<'_>, value: &ReadValue, place: &Place, key: &KeyFacts) -> (Measure, u64) {
+        let mut measure = self.meter.finish(value.facts.value_type, head.kind, key, value.end - head.value_at);
+        let share = self.tables.share(self.model, place, key.key_len, key.expires);
+        measure.real_bytes += share;
+        (measure, share)
+    }
 }
 
 impl<'m> Measurer<'m> {
     /// Measures under `model`, and compares with `others`.
     pub fn new(model: &'m Model, others: &'m [Model]) -> Measurer<'m> {
-        let all = || std::iter::once(model).chain(others);
         Measurer {
-            meters: all().map(Meter::new).collect(),
-            measures: Vec::new(),
-            tables: all().map(|model| (KeyTables::new(model), model)).collect(),
+            gauge: Gauge::new(model),
+            others: others.iter().map(Gauge::new).collect(),
+            other_measures: Vec::new(),
             scratch: Scratch::default(),
             key: Vec::new(),
         }
     }
 
-    /// Reads the value of `head` from `reader` and measures it; `place` is where in the dump the key stands.
+    /// Reads the value of `head` from `reader`, to be measured next.
     ///
     /// # Errors
     /// If the end of the value cannot be found: reading cannot go on.
     #[inline]
-    pub fn read<'k, 'd: 'k>(
-        &'k mut self,
-        reader: &mut Reader<'d>,
-        head: &KeyHead<'d>,
-        place: &Place,
-    ) -> Result<Measured<'k>, Fault> {
-        self.begin();
+    pub fn read<'d>(&mut self, reader: &mut Reader<'d>, head: &KeyHead<'d>) -> Result<ReadValue, Fault> {
         let mut facts = Facts::new(head.kind);
-        let value = {
-            let scratch = &mut self.scratch;
-            let mut parts = Parts::new(&mut facts, &mut self.meters, head.kind);
-            reader.value(head, scratch, &mut parts)
-        };
-        let fault = match value {
+        let (mut parts, scratch) = self.begin(&mut facts, head.kind);
+        let fault = match reader.value(head, scratch, &mut parts) {
             Ok(()) => None,
             Err(fault) => {
                 reader.finish_value()?;
                 Some(fault)
             }
         };
-        let end = reader.offset();
-        Ok(self.finish(head, facts, place, end, fault))
+        Ok(ReadValue { facts, end: reader.offset(), fault })
     }
 
-    /// Reads the value of `head` from a stream and measures it, piece by piece as it comes.
+    /// Reads the value of `head` from a stream, piece by piece as it comes, to be measured next.
     ///
     /// # Errors
     /// If the end of the value cannot be found: reading cannot go on.
-    pub fn stream<'k, 'd: 'k, C: Cursor>(
-        &'k mut self,
+    pub fn stream<C: Cursor>(
+        &mut self,
         cursor: &mut C,
         dialect: Dialect,
-        head: &KeyHead<'d>,
-        place: &Place,
-    ) -> Result<Measured<'k>, Fault> {
-        self.begin();
+        head: &KeyHead<'_>,
+    ) -> Result<ReadValue, Fault> {
         let mut facts = Facts::new(head.kind);
-        let mut parts = Parts::new(&mut facts, &mut self.meters, head.kind);
-        let fault = value::decode(cursor, head.kind, dialect, &mut self.scratch, &mut parts)?;
-        Ok(self.finish(head, facts, place, cursor.offset(), fault))
-    }
-
-    fn begin(&mut self) {
-        self.meters.iter_mut().for_each(Meter::begin);
-        self.measures.clear();
+        let (mut parts, scratch) = self.begin(&mut facts, head.kind);
+        let fault = value::decode(cursor, head.kind, dialect, scratch, &mut parts)?;
+        Ok(ReadValue { facts, end: cursor.offset(), fault })
     }
 
     #[inline]
-    fn finish<'k, 'd: 'k>(
-        &'k mut self,
-        head: &KeyHead<'d>,
-        facts: Facts,
-        place: &Place,
-        end: u64,
-        mut fault: Option<Fault>,
-    ) -> Measured<'k> {
+    fn begin<'v>(&'v mut self, facts: &'v mut Facts, stored: TypeByte) -> (Parts<'v, 'm>, &'v mut Scratch) {
+        self.gauge.meter.begin();
+        self.others.iter_mut().for_each(|other| other.meter.begin());
+        let kind = facts.value_type;
+        let parts = Parts { facts, gauge: &mut self.gauge, others: &mut self.others, kind, stored };
+        (parts, &mut self.scratch)
+    }
+
+    /// Measures the key of `head` with the value just read; `place` is where in the dump the key stands.
+    #[inline]
+    pub fn measure<'k, 'd: 'k>(&'k mut self, head: &KeyHead<'d>, value: ReadValue, place: &Place) -> Measured<'k> {
+        let mut fault = value.fault;
         let name = match head.key {
             RdbStr::Raw(key) => key,
             other => other.bytes(&mut self.key, MAX_BLOB_BYTES).unwrap_or_else(|broken| {
@@ -108,53 +125,43 @@ impl<'m> Measurer<'m> {
                 b""
             }),
         };
-        let serialized_bytes = end - head.record_at;
         let key = KeyFacts {
             key_len: name.len() as u64,
             expires: head.expire_at_ms.is_some(),
             evicts: head.freq.is_some() || head.idle_seconds.is_some(),
             metadata_classes: head.metadata_classes,
         };
-        let value_type = facts.value_type;
-        let mut record = KeyRecord {
+        let value_type = value.facts.value_type;
+        let whole = fault.is_none();
+        let measured = whole.then(|| self.gauge.finish(head, &value, place, &key));
+        self.other_measures.clear();
+        if whole {
+            let others = self.others.iter_mut().map(|other| other.finish(head, &value, place, &key).0);
+            self.other_measures.extend(others);
+        }
+        let sized = !matches!(value_type, ValueType::Stream | ValueType::Module(_));
+        let elements = match value_type {
+            ValueType::Module(_) => self.gauge.meter.module_elements(),
+            _ => Some(value.facts.elements),
+        };
+        let record = KeyRecord {
             db: head.db,
             key: name,
             value_type,
-            encoding: None,
-            elements: None,
-            largest_element_bytes: None,
-            fields_with_expiry: None,
-            serialized_bytes,
-            memory_bytes: None,
-            footprint_bytes: None,
-            key_tables_bytes: None,
+            encoding: measured.map(|(measure, _)| measure.encoding),
+            elements: elements.filter(|_| whole),
+            largest_element_bytes: (whole && sized).then_some(value.facts.largest),
+            fields_with_expiry: (whole && value_type == ValueType::Hash).then_some(value.facts.fields_with_expiry),
+            serialized_bytes: value.end - head.record_at,
+            memory_bytes: measured.map(|(measure, _)| measure.usage_bytes),
+            footprint_bytes: measured.map(|(measure, _)| measure.real_bytes),
+            key_tables_bytes: measured.map(|(_, share)| share),
             expire_at_ms: head.expire_at_ms,
             freq: head.freq,
             idle_seconds: head.idle_seconds,
             slot: slot_of(name),
         };
-        if fault.is_none() {
-            for (meter, (tables, model)) in self.meters.iter_mut().zip(&mut self.tables) {
-                let mut measure = meter.finish(value_type, head.kind, &key, end - head.value_at);
-                let share = tables.share(model, place, key.key_len, key.expires);
-                measure.real_bytes += share;
-                if self.measures.is_empty() {
-                    record.key_tables_bytes = Some(share);
-                }
-                self.measures.push(measure);
-            }
-            record.elements = match value_type {
-                ValueType::Module(_) => self.meters[0].module_elements(),
-                _ => Some(facts.elements),
-            };
-            record.largest_element_bytes =
-                (!matches!(value_type, ValueType::Stream | ValueType::Module(_))).then_some(facts.largest);
-            record.fields_with_expiry = (value_type == ValueType::Hash).then_some(facts.fields_with_expiry);
-            record.encoding = Some(self.measures[0].encoding);
-            record.memory_bytes = Some(self.measures[0].usage_bytes);
-            record.footprint_bytes = Some(self.measures[0].real_bytes);
-        }
-        Measured { record, measures: &self.measures, fault }
+        Measured { record, others: &self.other_measures, fault }
     }
 }
 
@@ -175,22 +182,20 @@ impl Facts {
 
 /// Hands the parts of a value to the facts and to every meter.
 #[derive(Debug)]
-pub struct Parts<'v, 'm> {
+struct Parts<'v, 'm> {
     facts: &'v mut Facts,
-    meters: &'v mut [Meter<'m>],
+    gauge: &'v mut Gauge<'m>,
+    others: &'v mut [Gauge<'m>],
     kind: ValueType,
     stored: TypeByte,
 }
 
-impl<'v, 'm> Parts<'v, 'm> {
-    fn new(facts: &'v mut Facts, meters: &'v mut [Meter<'m>], stored: TypeByte) -> Parts<'v, 'm> {
-        Parts { kind: facts.value_type, facts, meters, stored }
-    }
-
+impl<'m> Parts<'_, 'm> {
     #[inline]
     fn each(&mut self, mut visit: impl FnMut(&mut TypedMeter<'_, 'm>)) {
-        for meter in self.meters.iter_mut() {
-            visit(&mut meter.typed(self.kind, self.stored));
+        visit(&mut self.gauge.meter.typed(self.kind, self.stored));
+        for other in self.others.iter_mut() {
+            visit(&mut other.meter.typed(self.kind, self.stored));
         }
     }
 }

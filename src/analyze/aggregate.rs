@@ -54,7 +54,20 @@ impl Totals {
         self.footprint_bytes += record.footprint_bytes.unwrap_or(0);
         self.key_tables_bytes += record.key_tables_bytes.unwrap_or(0);
         self.serialized_bytes += record.serialized_bytes;
-        self.elements += record.elements.unwrap_or(0);
+        // A stream's length is a claim.
+        self.elements = self.elements.wrapping_add(record.elements.unwrap_or(0));
+    }
+
+    /// The sums without those of a part.
+    fn less(&self, part: &Totals) -> Totals {
+        Totals {
+            keys: self.keys - part.keys,
+            memory_bytes: self.memory_bytes - part.memory_bytes,
+            footprint_bytes: self.footprint_bytes - part.footprint_bytes,
+            key_tables_bytes: self.key_tables_bytes - part.key_tables_bytes,
+            serialized_bytes: self.serialized_bytes - part.serialized_bytes,
+            elements: self.elements.wrapping_sub(part.elements),
+        }
     }
 
     /// Takes over the sums of another.
@@ -64,7 +77,7 @@ impl Totals {
         self.footprint_bytes += other.footprint_bytes;
         self.key_tables_bytes += other.key_tables_bytes;
         self.serialized_bytes += other.serialized_bytes;
-        self.elements += other.elements;
+        self.elements = self.elements.wrapping_add(other.elements);
     }
 }
 
@@ -165,16 +178,13 @@ pub struct Aggregate {
     modules: BTreeMap<ValueType, Group>,
     /// By slot.
     pub slots: Box<[SlotTotals]>,
-    /// By database: sums and keys with an expiry.
+    /// By database: sums and keys with an expiry. Those of the last key's database are not up to date: what came since
+    /// the last change of databases is the difference to `settled`.
     databases: BTreeMap<u64, (Totals, u64)>,
-    /// The database of the last key, whose sums are not yet among the others.
-    recent_database: (u64, Totals, u64),
-    /// Keys without an expiry.
-    pub persistent: Totals,
-    /// Keys with an expiry, by [`EXPIRY_BUCKETS`], the rest last. Empty if the time of the dump is not known.
-    pub expiring: Vec<Totals>,
-    /// Keys with an expiry.
-    pub volatile: Totals,
+    recent_database: u64,
+    settled: (Totals, u64),
+    /// Keys with an expiry, by [`EXPIRY_BUCKETS`], later ones, and those of dumps whose time is not known.
+    expiring: [Totals; EXPIRY_BUCKETS.len() + 2],
     /// Keys and footprints by access counter; empty without LFU data.
     pub freq: Vec<(u64, u64)>,
     /// Keys and footprints by [`IDLE_BUCKETS`], the rest last; empty without LRU data.
@@ -205,10 +215,9 @@ impl Aggregate {
             modules: BTreeMap::new(),
             slots: vec![SlotTotals::default(); usize::from(SLOTS)].into(),
             databases: BTreeMap::new(),
-            recent_database: (0, Totals::default(), 0),
-            persistent: Totals::default(),
-            expiring: Vec::new(),
-            volatile: Totals::default(),
+            recent_database: 0,
+            settled: <(Totals, u64)>::default(),
+            expiring: Default::default(),
             freq: Vec::new(),
             idle: Vec::new(),
             biggest: TopKeys::new(options.top),
@@ -232,14 +241,44 @@ impl Aggregate {
         plain.chain(self.modules.iter().map(|(value_type, group)| (*value_type, Some(Encoding::Raw), group)))
     }
 
-    /// Puts the sums of the last key's database to the others; the next key is of `db`.
+    /// The sums over all keys.
+    pub fn totals(&self) -> Totals {
+        self.groups().fold(Totals::default(), |mut sum, (_, _, group)| {
+            sum.merge(&group.totals);
+            sum
+        })
+    }
+
+    /// The sums over the keys with an expiry.
+    pub fn volatile(&self) -> Totals {
+        self.expiring.iter().fold(Totals::default(), |mut sum, totals| {
+            sum.merge(totals);
+            sum
+        })
+    }
+
+    /// The sums over the keys without an expiry.
+    pub fn persistent(&self) -> Totals {
+        self.totals().less(&self.volatile())
+    }
+
+    /// The sums over the keys with an expiry by [`EXPIRY_BUCKETS`], the rest last; none if no dump's time is known.
+    pub fn expiring(&self) -> &[Totals] {
+        let known = &self.expiring[..EXPIRY_BUCKETS.len() + 1];
+        if known.iter().all(|totals| totals.keys == 0) { &[] } else { known }
+    }
+
+    /// Brings the sums of the last key's database up to date; the next key is of `db`.
+    #[cold]
     fn settle_database(&mut self, db: u64) {
-        let (last, totals, expires) = std::mem::replace(&mut self.recent_database, (db, Totals::default(), 0));
-        if totals.keys > 0 {
-            let (sum, sum_expires) = self.databases.entry(last).or_default();
-            sum.merge(&totals);
-            *sum_expires += expires;
+        let (totals, expires) = (self.totals(), self.volatile().keys);
+        if totals.keys > self.settled.0.keys {
+            let (sum, sum_expires) = self.databases.entry(self.recent_database).or_default();
+            sum.merge(&totals.less(&self.settled.0));
+            *sum_expires += expires - self.settled.1;
         }
+        self.settled = (totals, expires);
+        self.recent_database = db;
     }
 
     /// The databases: sums and keys with an expiry of each.
@@ -266,7 +305,7 @@ impl Aggregate {
         }
         if self.options.others > 0 {
             group.others.resize(self.options.others, (0, 0));
-            for (sum, measure) in group.others.iter_mut().zip(measured.measures.get(1..).unwrap_or(&[])) {
+            for (sum, measure) in group.others.iter_mut().zip(measured.others) {
                 sum.0 += measure.usage_bytes;
                 sum.1 += measure.real_bytes;
             }
@@ -274,18 +313,17 @@ impl Aggregate {
     }
 
     /// Whether the key is expired, where that can be told.
+    #[inline]
     fn observe_expiry(&mut self, record: &KeyRecord<'_>) -> bool {
-        let Some(at_ms) = record.expire_at_ms else {
-            self.persistent.add(record);
-            return false;
+        let Some(at_ms) = record.expire_at_ms else { return false };
+        let bucket = match self.options.now_ms {
+            Some(now_ms) => {
+                let left = at_ms.saturating_sub(now_ms);
+                // As many as have ended by then: a search would have to guess its way.
+                EXPIRY_BUCKETS.iter().map(|(until, _)| usize::from(left > *until)).sum()
+            }
+            None => EXPIRY_BUCKETS.len() + 1,
         };
-        self.volatile.add(record);
-        let Some(now_ms) = self.options.now_ms else { return false };
-        let left = at_ms.saturating_sub(now_ms);
-        let bucket = EXPIRY_BUCKETS.iter().position(|(until, _)| left <= *until).unwrap_or(EXPIRY_BUCKETS.len());
-        if self.expiring.is_empty() {
-            self.expiring.resize(EXPIRY_BUCKETS.len() + 1, Totals::default());
-        }
         self.expiring[bucket].add(record);
         bucket == 0
     }
@@ -387,6 +425,9 @@ impl Fold for Aggregate {
         if measured.fault.is_some() {
             self.observe_damage(measured);
         }
+        if self.recent_database != record.db {
+            self.settle_database(record.db);
+        }
         self.observe_group(measured);
         let slot = &mut self.slots[usize::from(record.slot)];
         slot.keys += 1;
@@ -398,11 +439,6 @@ impl Fold for Aggregate {
         {
             self.observe_misplaced(record);
         }
-        if self.recent_database.0 != record.db {
-            self.settle_database(record.db);
-        }
-        self.recent_database.1.add(record);
-        self.recent_database.2 += u64::from(record.expire_at_ms.is_some());
         let expired = self.observe_expiry(record);
         self.observe_heat(record);
         let dump = self.options.dump;
@@ -425,6 +461,12 @@ impl Fold for Aggregate {
     }
 
     fn merge(&mut self, mut other: Aggregate) {
+        self.settle_database(0);
+        for (db, (totals, expires)) in other.take_databases() {
+            let (sum, sum_expires) = self.databases.entry(db).or_default();
+            sum.merge(&totals);
+            *sum_expires += expires;
+        }
         for (sum, group) in self.groups.iter_mut().zip(&other.groups) {
             if let Some(group) = group {
                 sum.get_or_insert_default().merge(group);
@@ -439,18 +481,10 @@ impl Fold for Aggregate {
             sum.heat += slot.heat;
             sum.names = sum.names.wrapping_add(slot.names);
         }
-        self.settle_database(0);
-        for (db, (totals, expires)) in other.take_databases() {
-            let (sum, sum_expires) = self.databases.entry(db).or_default();
-            sum.merge(&totals);
-            *sum_expires += expires;
-        }
-        self.persistent.merge(&other.persistent);
-        self.volatile.merge(&other.volatile);
-        self.expiring.resize(self.expiring.len().max(other.expiring.len()), Totals::default());
         for (sum, totals) in self.expiring.iter_mut().zip(&other.expiring) {
             sum.merge(totals);
         }
+        self.settled = (self.totals(), self.volatile().keys);
         for (sums, others) in [(&mut self.freq, &other.freq), (&mut self.idle, &other.idle)] {
             sums.resize(sums.len().max(others.len()), (0, 0));
             for (sum, more) in sums.iter_mut().zip(others) {

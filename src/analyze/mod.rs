@@ -7,6 +7,7 @@ pub mod aggregate;
 pub mod big;
 pub mod histogram;
 pub mod pattern;
+mod shape;
 pub mod summary;
 pub mod top;
 

@@ -31,6 +31,8 @@ use std::hash::{BuildHasher, Hasher};
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::shape::{Shape, ShapeCache, short_word};
+
 /// Separators, each of which ends a segment and belongs to it.
 const SEPARATORS: &[u8] = b":/.|,;_-@#={}";
 /// Separators that join parts of one value: between two `*` they vanish, as in a date or an IP address. The others
@@ -42,7 +44,7 @@ const MAX_SEGMENTS: usize = 8;
 /// Longer segments are taken for values.
 const LONG_SEGMENT: usize = 40;
 /// Hex digits that make an id, if one of them is a digit.
-const HEX_ID: usize = 8;
+pub(super) const HEX_ID: usize = 8;
 /// Names and bytes of names in the flat cache.
 const CACHE_NAMES: usize = 16_384;
 const CACHE_BYTES: usize = 1 << 20;
@@ -383,7 +385,7 @@ struct Child {
 fn head(name: &[u8]) -> u64 {
     match name.first_chunk() {
         Some(head) => u64::from_le_bytes(*head),
-        None => name.iter().rev().fold(0, |head, byte| head << 8 | u64::from(*byte)),
+        None => short_word(name),
     }
 }
 
@@ -618,7 +620,8 @@ impl Group {
     }
 }
 
-/// Folded names that are a path of the trie as they stand, and their cells. All go when a level collapses or is cut.
+/// Folded names that are a path of the trie as they stand, and their cells. All go when a level collapses or is cut, and
+/// so do the shapes.
 #[derive(Debug, Default)]
 struct Cache {
     slots: HashTable<Slot>,
@@ -662,6 +665,7 @@ impl Cache {
 pub struct PatternTable {
     folded: Folded,
     hasher: DefaultHashBuilder,
+    shapes: ShapeCache,
     cache: Cache,
     root: Node,
     pool: Pool,
@@ -686,6 +690,7 @@ impl PatternTable {
         Self {
             folded: Folded::new(),
             hasher: DefaultHashBuilder::default(),
+            shapes: ShapeCache::new(),
             cache: Cache::default(),
             root: Node::default(),
             pool: Pool { cells: Vec::new(), free: Vec::new(), nodes: 0, limits },
@@ -695,15 +700,34 @@ impl PatternTable {
     /// Counts one key.
     #[inline]
     pub fn observe(&mut self, key: &[u8], k: &PatternKey) {
+        let shape = Shape::of(key);
+        let known = shape.and_then(|shape| self.shapes.get(&shape));
+        let cell = known.unwrap_or_else(|| {
+            let cell = self.cell_of(key);
+            if let Some(shape) = shape {
+                self.shapes.put(shape, cell);
+            }
+            cell
+        });
+        self.pool.cells[cell as usize].add(k);
+    }
+
+    /// Folds the key and finds or makes its place.
+    fn cell_of(&mut self, key: &[u8]) -> u32 {
         self.folded.fold(key, self.pool.limits.max_segments);
         let mut hasher = self.hasher.build_hasher();
         hasher.write(self.folded.text());
         let hash = hasher.finish();
-        let cell = match self.cache.get(hash, self.folded.text()) {
+        match self.cache.get(hash, self.folded.text()) {
             Some(cell) => cell,
             None => self.place(hash),
-        };
-        self.pool.cells[cell as usize].add(k);
+        }
+    }
+
+    /// Forgets which cell is whose: some are gone.
+    fn forget_cells(&mut self) {
+        self.shapes.clear();
+        self.cache.clear();
     }
 
     /// Finds or makes the place of the folded key.
@@ -717,7 +741,7 @@ impl PatternTable {
                     return cell;
                 }
                 Some((cell, false)) => return cell,
-                None => self.cache.clear(),
+                None => self.forget_cells(),
             }
         }
     }
@@ -768,13 +792,13 @@ impl PatternTable {
     }
 
     fn trim(&mut self) {
-        self.cache.clear();
+        self.forget_cells();
         self.root.trim(0, self.pool.limits.max_nodes as u64, &mut self.pool);
     }
 
     /// Takes in the keys of another table with the same limits.
     pub fn merge(&mut self, mut other: Self) {
-        self.cache.clear();
+        self.forget_cells();
         other.root.move_cells(&mut other.pool, &mut self.pool);
         self.pool.nodes += other.pool.nodes + 1;
         self.root.absorb(other.root, 0, &mut self.pool);
@@ -1061,6 +1085,64 @@ mod tests {
         for _ in 0..50_000 {
             fold(&random.key(20, true), random.below(9));
         }
+    }
+
+    #[test]
+    fn names_of_one_shape_fold_alike() {
+        let mut random = Random(6);
+        let mut folds = BTreeMap::new();
+        let mut shared = 0;
+        for round in 0..300_000 {
+            // Few bytes, so that shapes meet: digits, hex digits, dashes where a UUID has them or nearly.
+            let mut key = match round % 3 {
+                0 => random.key(3, true),
+                1 => (0..random.below(24)).map(|_| b"0019abfgz:-"[random.below(11)]).collect(),
+                _ => {
+                    let mut key = b"0a1bc2de-0a1b-c2de-abcd-000011112222".to_vec();
+                    (0..random.below(4)).for_each(|_| key[random.below(36)] = b"09af-:x"[random.below(7)]);
+                    [&b"u:"[random.below(3)..], &key, &b":x"[random.below(3)..]].concat()
+                }
+            };
+            key.truncate(70);
+            let Some(shape) = Shape::of(&key) else { continue };
+            let mut folded = Folded::new();
+            folded.fold(&key, MAX_SEGMENTS);
+            let entry = folds.entry(format!("{shape:?}")).or_insert_with(|| (key.clone(), folded.text().to_vec()));
+            assert_eq!(
+                entry.1,
+                folded.text(),
+                "{} and {} are of one shape",
+                entry.0.escape_ascii(),
+                key.escape_ascii()
+            );
+            shared += usize::from(entry.0 != key);
+        }
+        assert!(shared > 50_000, "names that share a shape: {shared}");
+        // Ids of one length are of one shape, whatever their digits.
+        for (one, other) in [
+            ("user:1000:profile", "user:2345:profile"),
+            ("s:98024b1f-6cce-49e2-8498-efd2d2078bef", "s:ab633acb-abcd-4d44-badb-746e55ec89d6"),
+            ("cache:page:b2e6fa191076a5c1", "cache:page:0000000000000000"),
+            ("2024-01-31", "1999-12-01"),
+            ("a1", "a2"),
+        ] {
+            assert_eq!(Shape::of(one.as_bytes()).unwrap(), Shape::of(other.as_bytes()).unwrap(), "{one}");
+        }
+        assert_ne!(Shape::of(b"user:1:a"), Shape::of(b"user:1:b"));
+    }
+
+    #[test]
+    fn only_printable_names_have_a_shape() {
+        for byte in 0..=255u8 {
+            let special = CLASSES[usize::from(byte)] & (GLOB | ODD) != 0;
+            for len in [1, 7, 8, 15, 16, 17, 64] {
+                let mut name = vec![b'x'; len];
+                name[len - 1] = byte;
+                assert_eq!(Shape::of(&name).is_none(), special, "{byte} {len}");
+            }
+        }
+        assert!(Shape::of(&[b'x'; 65]).is_none());
+        assert!(Shape::of(b"").is_some());
     }
 
     #[test]

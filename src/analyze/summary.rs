@@ -615,10 +615,10 @@ pub fn type_rows(aggregate: &Aggregate) -> (Vec<TypeRow>, Vec<TypeOnOthers>) {
 pub fn expiry_row(aggregate: &Aggregate) -> ExpiryRow {
     let labels = EXPIRY_BUCKETS.iter().map(|(_, label)| *label).chain(["later"]);
     let buckets = labels
-        .zip(&aggregate.expiring)
+        .zip(aggregate.expiring())
         .map(|(label, totals)| BucketRow { label, keys: totals.keys, footprint_bytes: totals.footprint_bytes })
         .collect();
-    ExpiryRow { persistent: (&aggregate.persistent).into(), volatile: (&aggregate.volatile).into(), buckets }
+    ExpiryRow { persistent: (&aggregate.persistent()).into(), volatile: (&aggregate.volatile()).into(), buckets }
 }
 
 /// Keys by band of the access counter; absent without counters.

@@ -79,8 +79,9 @@ pub struct TopKeys {
     limit: usize,
     /// The worst that is kept is on top.
     heap: BinaryHeap<Ranked>,
-    /// What a key needs at least to be kept; saves most keys the rest.
-    threshold: u64,
+    /// What a key needs at least to be kept: the worst that is, by measure, dump, database and the first bytes of the
+    /// name. Saves most keys the rest, also where many have the same measure.
+    threshold: (u64, usize, u64, u64),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,25 +112,28 @@ impl PartialOrd for Ranked {
 impl TopKeys {
     /// Keeps the first `limit`.
     pub fn new(limit: usize) -> TopKeys {
-        TopKeys { limit, heap: BinaryHeap::new(), threshold: 0 }
+        TopKeys { limit, heap: BinaryHeap::new(), threshold: (u64::MAX, 0, 0, 0) }
     }
 
     /// Considers a key.
     #[inline]
     pub fn observe(&mut self, measure: u64, dump: usize, record: &KeyRecord<'_>) {
-        if measure >= self.threshold && measure > 0 {
-            self.consider(measure, dump, record);
+        let (worst, ..) = self.threshold;
+        let rank = u64::MAX - measure;
+        if rank < worst || rank == worst && (rank, dump, record.db, name_start(record.key)) <= self.threshold {
+            self.consider(rank, dump, record);
         }
     }
 
-    fn consider(&mut self, measure: u64, dump: usize, record: &KeyRecord<'_>) {
-        if let Some(worst) = self.heap.peek()
-            && self.heap.len() >= self.limit
-            && worst.rank() <= (u64::MAX - measure, dump, record.db, record.key)
-        {
+    #[cold]
+    fn consider(&mut self, rank: u64, dump: usize, record: &KeyRecord<'_>) {
+        let full = self.heap.len() >= self.limit;
+        if full && self.heap.peek().is_some_and(|worst| worst.rank() <= (rank, dump, record.db, record.key)) {
             return;
         }
-        self.insert(Ranked { measure, key: TopKey::new(dump, record) });
+        if rank != u64::MAX {
+            self.insert(Ranked { measure: u64::MAX - rank, key: TopKey::new(dump, record) });
+        }
     }
 
     fn insert(&mut self, ranked: Ranked) {
@@ -137,8 +141,11 @@ impl TopKeys {
         if self.heap.len() > self.limit {
             self.heap.pop();
         }
-        if self.heap.len() >= self.limit {
-            self.threshold = self.heap.peek().map_or(0, |worst| worst.measure);
+        if self.heap.len() >= self.limit
+            && let Some(worst) = self.heap.peek()
+        {
+            let (rank, dump, db, key) = worst.rank();
+            self.threshold = (rank, dump, db, name_start(key));
         }
     }
 
@@ -150,6 +157,15 @@ impl TopKeys {
     /// The keys, largest first.
     pub fn into_sorted(self) -> Vec<TopKey> {
         self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.key).collect()
+    }
+}
+
+/// The first bytes of a name as a number that orders names as far as it goes.
+#[inline]
+fn name_start(name: &[u8]) -> u64 {
+    match name.first_chunk() {
+        Some(start) => u64::from_be_bytes(*start),
+        None => name.iter().enumerate().fold(0, |start, (at, byte)| start | u64::from(*byte) << (56 - 8 * at)),
     }
 }
 
@@ -193,5 +209,17 @@ pub(crate) mod tests {
         assert_eq!(forward, merged.into_sorted());
         assert_eq!(forward.len(), 12);
         assert_eq!(&*forward[0].key, b"key1");
+    }
+
+    #[test]
+    fn names_break_ties_to_their_last_byte() {
+        let names: Vec<Vec<u8>> = (0..60).map(|n| [&b"12345678"[..n % 9], &[b'a' + (n / 9) as u8]].concat()).collect();
+        let mut sorted = names.clone();
+        sorted.sort();
+        let mut top = TopKeys::new(7);
+        names.iter().for_each(|name| top.observe(5, 0, &record(name, 5)));
+        top.observe(0, 0, &record(b"", 0));
+        let kept: Vec<Vec<u8>> = top.into_sorted().into_iter().map(|key| key.key.into()).collect();
+        assert_eq!(kept, sorted[..7]);
     }
 }

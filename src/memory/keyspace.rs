@@ -58,11 +58,13 @@ impl Place {
 /// Bytes for a key in tables whose size is not known: half-full buckets of 8 on average.
 const UNKNOWN_SHARE: u64 = 11;
 
-/// Works out the shares; remembers the last table's size.
+/// Works out the shares; remembers the last tables.
 #[derive(Clone, Debug)]
 pub struct KeyTables {
     per_slot: bool,
-    last: Option<((u64, u64), (u64, u64))>,
+    hint: Option<(u64, u64)>,
+    main: Shares,
+    expires: Shares,
 }
 
 impl KeyTables {
@@ -70,7 +72,7 @@ impl KeyTables {
     pub fn new(model: &Model) -> KeyTables {
         let per_slot = model.options().cluster
             && (model.options().server.family().at_least(Family::R74) || model.options().server.family().is_valkey());
-        KeyTables { per_slot, last: None }
+        KeyTables { per_slot, hint: None, main: Shares::default(), expires: Shares::default() }
     }
 
     /// Bytes of the key tables that fall to the next key at `place`. The shares of all keys add up to the tables.
@@ -83,35 +85,63 @@ impl KeyTables {
         let Some(hint) = filling.hint else {
             return UNKNOWN_SHARE + if expires { UNKNOWN_SHARE } else { 0 } + slots_to_keys(model, key_len);
         };
-        let (main, expiry) = match self.last {
-            Some((last, bytes)) if last == hint => bytes,
-            _ => {
-                let bytes = table_bytes(model, hint, self.per_slot && place.slot.is_some());
-                self.last = Some((hint, bytes));
-                bytes
-            }
-        };
-        let mut bytes = nth_share(main, hint.0, filling.keys) + slots_to_keys(model, key_len);
+        if self.hint != Some(hint) {
+            let (main, expires) = table_bytes(model, hint, self.per_slot && place.slot.is_some());
+            self.hint = Some(hint);
+            self.main = Shares::new(main, hint.0.min(MAX_KEYS));
+            self.expires = Shares::new(expires, hint.1.min(MAX_KEYS));
+        }
+        let mut bytes = self.main.of(filling.keys) + slots_to_keys(model, key_len);
         if expires {
-            bytes += nth_share(expiry, hint.1, filling.expires);
+            bytes += self.expires.of(filling.expires);
         }
         bytes
     }
 }
 
-/// What falls to the `index`th of `keys` that share `bytes`; whole bytes that add up.
-fn nth_share(bytes: u64, keys: u64, index: u64) -> u64 {
-    if keys == 0 {
-        return 0;
+/// A table's bytes in whole bytes for each of its keys that add up: the `index`th gets what lies between
+/// `bytes * index / keys` and `bytes * (index + 1) / keys`. Keys come one after another, so that each share follows from
+/// the one before without a division.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shares {
+    bytes: u64,
+    keys: u64,
+    /// `bytes / keys`, and what is left over.
+    each: u64,
+    left: u64,
+    /// The key that is expected next, and `bytes * next % keys`.
+    next: u64,
+    remainder: u64,
+}
+
+impl Shares {
+    fn new(bytes: u64, keys: u64) -> Shares {
+        let each = bytes.checked_div(keys).unwrap_or(0);
+        let left = bytes.checked_rem(keys).unwrap_or(0);
+        Shares { bytes, keys, each, left, next: 0, remainder: 0 }
     }
-    let index = index % keys; // more keys than the hint said: as if they began anew
-    // Divisions of 128 bits are slow; only tables beyond reason need them.
-    match bytes.checked_mul(index + 1) {
-        Some(product) => product / keys - (product - bytes) / keys,
-        None => {
-            let until = |n: u64| (u128::from(bytes) * u128::from(n) / u128::from(keys)) as u64;
-            until(index + 1) - until(index)
+
+    #[inline]
+    fn of(&mut self, index: u64) -> u64 {
+        if index != self.next || index >= self.keys {
+            if self.keys == 0 {
+                return 0;
+            }
+            self.seek(index);
         }
+        self.next += 1;
+        self.remainder += self.left; // both below `keys`
+        let carry = self.remainder >= self.keys;
+        self.remainder -= if carry { self.keys } else { 0 };
+        self.each + u64::from(carry)
+    }
+
+    /// More keys than the hint said are as if they began anew.
+    #[cold]
+    fn seek(&mut self, index: u64) {
+        let within = index % self.keys;
+        self.next = index;
+        self.remainder = (u128::from(self.bytes) * u128::from(within) % u128::from(self.keys)) as u64;
     }
 }
 
@@ -183,5 +213,18 @@ mod tests {
             place.pass_key(i % 10 < 3);
         }
         assert_eq!(sum, 8 * 1024 + 8 * 512);
+    }
+
+    #[test]
+    fn shares_are_those_of_a_division_in_any_order() {
+        for (bytes, keys) in [(8192, 1000), (7, 3), (3, 7), (0, 5), (1 << 43, (1 << 40) - 3), (5, 0)] {
+            let mut shares = Shares::new(bytes, keys);
+            for index in (0..50).chain([3, 4, 5, 999, 1000, 1001, 7, 7, (1 << 40) - 4]) {
+                let until = |n: u64| (u128::from(bytes) * u128::from(n)).checked_div(u128::from(keys)).unwrap_or(0);
+                let within = index % keys.max(1);
+                let expected = if keys == 0 { 0 } else { (until(within + 1) - until(within)) as u64 };
+                assert_eq!(shares.of(index), expected, "{index} of {keys} in {bytes}");
+            }
+        }
     }
 }

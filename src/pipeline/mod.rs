@@ -26,9 +26,9 @@ use crate::analyze::Fold;
 use crate::cluster::slot_of;
 use crate::error::{DumpError, Error};
 use crate::input::{DumpInput, Map, Source};
-use crate::measure::Measurer;
+use crate::measure::{Measurer, ReadValue};
 use crate::memory::{Model, Place};
-use crate::rdb::{Fault, Item, RdbStr, Reader};
+use crate::rdb::{Fault, Item, KeyHead, RdbStr, Reader};
 use crate::record::KeyRecord;
 
 /// Bytes of records that a worker gets at a time.
@@ -230,6 +230,17 @@ impl<'m, F: Fold> Worker<'m, F> {
         }
     }
 
+    /// Takes the key of `head` into account, whose value was just read.
+    #[inline]
+    fn observe(&mut self, job: &Job<'_, '_, F>, head: &KeyHead<'_>, value: ReadValue, place: &Place) {
+        let measured = self.measurer.measure(head, value, place);
+        self.fold.observe(&measured);
+        self.keys += 1;
+        if let Some(format) = job.format {
+            format.row(RowDump { node: job.node, now_ms: self.now_ms }, &measured.record, &mut self.rows);
+        }
+    }
+
     fn take_rows(&mut self, any: bool) -> Vec<u8> {
         if any { self.rows.take() } else { Vec::new() }
     }
@@ -290,6 +301,7 @@ fn walk<'a, 'm, F: Fold>(
     mut worker: Option<(&mut Worker<'m, F>, &Job<'_, '_, F>)>,
 ) -> (usize, Stop<'a>) {
     let start = reader.position();
+    let mut head = KeyHead::default();
     loop {
         let before = reader.position();
         if before - start >= target {
@@ -298,9 +310,9 @@ fn walk<'a, 'm, F: Fold>(
         if reader.is_at_end() {
             return (before, Stop::End);
         }
-        let head = match reader.next_item() {
-            Ok(Item::Key(head)) => head,
-            Ok(item) => match slot_of_item(&item) {
+        match reader.next_head(&mut head) {
+            Ok(None) => {}
+            Ok(Some(item)) => match slot_of_item(&item) {
                 Some((slot, keys, expires)) => {
                     place.enter_slot(slot, keys, expires);
                     continue;
@@ -308,24 +320,12 @@ fn walk<'a, 'm, F: Fold>(
                 None => return (before, Stop::Item(item)),
             },
             Err(fault) => return (before, Stop::Fault(fault, None)),
-        };
+        }
         let done = match worker.as_mut() {
             None => reader.finish_value(),
-            Some((worker, job)) => match worker.measurer.read(reader, &head, place) {
-                Ok(measured) => {
-                    worker.fold.observe(&measured);
-                    worker.keys += 1;
-                    if let Some(format) = job.format {
-                        format.row(
-                            RowDump { node: job.node, now_ms: worker.now_ms },
-                            &measured.record,
-                            &mut worker.rows,
-                        );
-                    }
-                    Ok(())
-                }
-                Err(fault) => Err(fault),
-            },
+            Some((worker, job)) => {
+                worker.measurer.read(reader, &head).map(|value| worker.observe(job, &head, value, place))
+            }
         };
         if let Err(fault) = done {
             return (before, Stop::Fault(fault, Some(head.key)));

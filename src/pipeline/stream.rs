@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::facts::{Driver, checksum_bytes};
 use super::ordered::Piece;
 use super::{
-    DumpResult, Job, RowDump, Stop, Worker, Workers, first_slots, push_between, slot_of_item, wait_for_order, walk,
+    DumpResult, Job, Stop, Worker, Workers, first_slots, push_between, slot_of_item, wait_for_order, walk,
 };
 use crate::analyze::Fold;
 use crate::error::DumpError;
@@ -234,13 +234,9 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
     };
     let mut cursor = StreamCursor::new(mem::take(&mut input.bytes), input.base, input.stream, &mut checksum);
     let mut worker = workers.take();
-    match worker.measurer.stream(&mut cursor, header.dialect, &head, &driver.place) {
-        Ok(measured) => {
-            worker.fold.observe(&measured);
-            worker.keys += 1;
-            if let Some(format) = job.format {
-                format.row(RowDump { node: job.node, now_ms: worker.now_ms }, &measured.record, &mut worker.rows);
-            }
+    match worker.measurer.stream(&mut cursor, header.dialect, &head) {
+        Ok(value) => {
+            worker.observe(job, &head, value, &driver.place);
             driver.place.pass_key(head.expire_at_ms.is_some());
         }
         Err(fault) => driver.fail(fault, Some(head.key)),

@@ -84,6 +84,24 @@ pub struct KeyHead<'a> {
     pub value_at: u64,
 }
 
+impl Default for KeyHead<'_> {
+    /// Of a string without a name, at the start of a dump.
+    #[inline]
+    fn default() -> Self {
+        KeyHead {
+            db: 0,
+            key: RdbStr::Raw(b""),
+            kind: TypeByte::STRING,
+            expire_at_ms: None,
+            idle_seconds: None,
+            freq: None,
+            metadata_classes: 0,
+            record_at: 0,
+            value_at: 0,
+        }
+    }
+}
+
 /// Reads the items of a dump, or of a part of one, from memory. Nothing is copied.
 ///
 /// After [`Item::Key`], read the value with [`Reader::value`] or leave it: the next call passes over it.
@@ -182,21 +200,19 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If the bytes are no item, or end before one does. Reading cannot go on then.
-    #[inline]
     pub fn next_item(&mut self) -> Result<Item<'a>, Fault> {
+        let mut head = KeyHead::default();
+        Ok(self.next_head(&mut head)?.unwrap_or(Item::Key(head)))
+    }
+
+    /// As [`Reader::next_item`], but a key's head is put into `head`, which saves copies; `None` then.
+    ///
+    /// # Errors
+    /// As [`Reader::next_item`].
+    #[inline]
+    pub fn next_head(&mut self, head: &mut KeyHead<'a>) -> Result<Option<Item<'a>>, Fault> {
         self.finish_value()?;
-        let record_at = self.cursor.offset();
-        let mut head = KeyHead {
-            db: self.db,
-            key: RdbStr::Int(0),
-            kind: TypeByte::STRING,
-            expire_at_ms: None,
-            idle_seconds: None,
-            freq: None,
-            metadata_classes: 0,
-            record_at,
-            value_at: 0,
-        };
+        *head = KeyHead { db: self.db, record_at: self.cursor.offset(), ..KeyHead::default() };
         loop {
             let at = self.cursor.offset();
             let byte = self.cursor.byte()?;
@@ -208,7 +224,7 @@ impl<'a> Reader<'a> {
                 head.key = self.cursor.string_ref()?;
                 head.value_at = self.cursor.offset();
                 self.pending = Some(head.kind);
-                return Ok(Item::Key(head));
+                return Ok(None);
             }
             match Opcode(byte) {
                 Opcode::EXPIRETIME_MS => head.expire_at_ms = Some(self.cursor.millis()?),
@@ -224,7 +240,7 @@ impl<'a> Reader<'a> {
                 Opcode::KEY_META_OR_SLOT_IMPORT if self.header.dialect == Dialect::Redis => {
                     head.metadata_classes = self.key_meta(at)?;
                 }
-                opcode => return self.other_item(opcode, at),
+                opcode => return self.other_item(opcode, at).map(Some),
             }
         }
     }

@@ -12,10 +12,17 @@ use super::fault::{Fault, FaultKind, Parse};
 ///
 /// # Errors
 /// Whatever makes the end of the value unknowable.
+#[inline]
 pub fn skip_value<C: Cursor>(cursor: &mut C, kind: TypeByte, dialect: Dialect) -> Parse<()> {
     match kind {
-        TypeByte::STRING
-        | TypeByte::HASH_ZIPMAP
+        TypeByte::STRING => cursor.skip_string(),
+        _ => skip_collection(cursor, kind, dialect),
+    }
+}
+
+fn skip_collection<C: Cursor>(cursor: &mut C, kind: TypeByte, dialect: Dialect) -> Parse<()> {
+    match kind {
+        TypeByte::HASH_ZIPMAP
         | TypeByte::LIST_ZIPLIST
         | TypeByte::SET_INTSET
         | TypeByte::ZSET_ZIPLIST
