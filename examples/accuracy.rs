@@ -235,10 +235,10 @@ fn measure(case: &Case, allocator: Allocator, mut each: impl FnMut(u64, &[u8], S
             }
         };
         let expires = head.expire_at_ms.is_some();
-        let value = measurer.read(&mut reader, &head).map_err(broken)?;
-        let found = measurer.measure(&head, value, &place);
+        measurer.read(&mut reader, &head).map_err(broken)?;
+        let found = measurer.measure(&head, &place);
         if let Some(fault) = found.fault {
-            return Err(broken(fault));
+            return Err(broken(*fault));
         }
         let record = found.record;
         let (Some(encoding), Some(usage), Some(footprint)) =

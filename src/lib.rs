@@ -35,8 +35,8 @@
 //! while let Ok(item) = reader.next_item() {
 //!     match item {
 //!         Item::Key(head) => {
-//!             let value = measurer.read(&mut reader, &head).map_err(|fault| fault.kind.to_string())?;
-//!             let measured = measurer.measure(&head, value, &Place::default());
+//!             measurer.read(&mut reader, &head).map_err(|fault| fault.kind.to_string())?;
+//!             let measured = measurer.measure(&head, &Place::default());
 //!             assert_eq!(measured.record.memory_bytes, Some(72)); // what MEMORY USAGE user:1000 answers
 //!         }
 //!         Item::End { .. } => break,

@@ -14,6 +14,10 @@ pub struct Measurer<'m> {
     other_measures: Vec<Measure>,
     scratch: Scratch,
     key: Vec<u8>,
+    /// Of the value that was read last: what it says of itself, the offset of its end in the RDB stream, what is wrong.
+    facts: Facts,
+    end: u64,
+    fault: Option<Fault>,
 }
 
 /// A measured key and what is wrong with its value, if anything is.
@@ -24,16 +28,7 @@ pub struct Measured<'k> {
     /// Its costs under the models that are compared with; empty if the value is broken.
     pub others: &'k [Measure],
     /// What is wrong with the value.
-    pub fault: Option<Fault>,
-}
-
-/// A value that was read, before it is measured.
-#[derive(Debug)]
-pub struct ReadValue {
-    facts: Facts,
-    /// Offset in the RDB stream of its end.
-    end: u64,
-    fault: Option<Fault>,
+    pub fault: Option<&'k Fault>,
 }
 
 /// What measures under one model.
@@ -50,9 +45,16 @@ impl<'m> Gauge<'m> {
     }
 
     /// What the value that was visited costs, with its key's share of the key tables, which is given apart as well.
-    #[inline]
-    fn finish(&mut self, head: &KeyHead<'_>, value: &ReadValue, place: &Place, key: &KeyFacts) -> (Measure, u64) {
-        let mut measure = self.meter.finish(value.facts.value_type, head.kind, key, value.end - head.value_at);
+    #[inline(always)]
+    fn finish(
+        &mut self,
+        value_type: ValueType,
+        head: &KeyHead<'_>,
+        end: u64,
+        place: &Place,
+        key: &KeyFacts,
+    ) -> (Measure, u64) {
+        let mut measure = self.meter.finish(value_type, head.kind, key, end - head.value_at);
         let share = self.tables.share(self.model, place, key.key_len, key.expires);
         measure.real_bytes += share;
         (measure, share)
@@ -68,6 +70,9 @@ impl<'m> Measurer<'m> {
             other_measures: Vec::new(),
             scratch: Scratch::default(),
             key: Vec::new(),
+            facts: Facts::new(TypeByte::STRING),
+            end: 0,
+            fault: None,
         }
     }
 
@@ -75,53 +80,47 @@ impl<'m> Measurer<'m> {
     ///
     /// # Errors
     /// If the end of the value cannot be found: reading cannot go on.
-    #[inline]
-    pub fn read<'d>(&mut self, reader: &mut Reader<'d>, head: &KeyHead<'d>) -> Result<ReadValue, Fault> {
-        let mut facts = Facts::new(head.kind);
-        let (mut parts, scratch) = self.begin(&mut facts, head.kind);
-        let fault = match reader.value(head, scratch, &mut parts) {
-            Ok(()) => None,
-            Err(fault) => {
-                reader.finish_value()?;
-                Some(fault)
-            }
-        };
-        Ok(ReadValue { facts, end: reader.offset(), fault })
+    #[inline(always)]
+    pub fn read<'d>(&mut self, reader: &mut Reader<'d>, head: &KeyHead<'d>) -> Result<(), Fault> {
+        let (mut parts, scratch) = self.begin(head.kind);
+        if let Err(fault) = reader.value(head, scratch, &mut parts) {
+            reader.finish_value()?;
+            self.fault = Some(fault);
+        }
+        self.end = reader.offset();
+        Ok(())
     }
 
     /// Reads the value of `head` from a stream, piece by piece as it comes, to be measured next.
     ///
     /// # Errors
     /// If the end of the value cannot be found: reading cannot go on.
-    pub fn stream<C: Cursor>(
-        &mut self,
-        cursor: &mut C,
-        dialect: Dialect,
-        head: &KeyHead<'_>,
-    ) -> Result<ReadValue, Fault> {
-        let mut facts = Facts::new(head.kind);
-        let (mut parts, scratch) = self.begin(&mut facts, head.kind);
-        let fault = value::decode(cursor, head.kind, dialect, scratch, &mut parts)?;
-        Ok(ReadValue { facts, end: cursor.offset(), fault })
+    pub fn stream<C: Cursor>(&mut self, cursor: &mut C, dialect: Dialect, head: &KeyHead<'_>) -> Result<(), Fault> {
+        let (mut parts, scratch) = self.begin(head.kind);
+        self.fault = value::decode(cursor, head.kind, dialect, scratch, &mut parts)?;
+        self.end = cursor.offset();
+        Ok(())
     }
 
-    #[inline]
-    fn begin<'v>(&'v mut self, facts: &'v mut Facts, stored: TypeByte) -> (Parts<'v, 'm>, &'v mut Scratch) {
+    #[inline(always)]
+    fn begin(&mut self, stored: TypeByte) -> (Parts<'_, 'm>, &mut Scratch) {
         self.gauge.meter.begin();
         self.others.iter_mut().for_each(|other| other.meter.begin());
-        let kind = facts.value_type;
-        let parts = Parts { facts, gauge: &mut self.gauge, others: &mut self.others, kind, stored };
+        self.facts = Facts::new(stored);
+        self.fault = None;
+        let kind = self.facts.value_type;
+        let parts =
+            Parts { facts: &mut self.facts, gauge: &mut self.gauge, others: &mut self.others, kind, stored };
         (parts, &mut self.scratch)
     }
 
     /// Measures the key of `head` with the value just read; `place` is where in the dump the key stands.
-    #[inline]
-    pub fn measure<'k, 'd: 'k>(&'k mut self, head: &KeyHead<'d>, value: ReadValue, place: &Place) -> Measured<'k> {
-        let mut fault = value.fault;
+    #[inline(always)]
+    pub fn measure<'k, 'd: 'k>(&'k mut self, head: &KeyHead<'d>, place: &Place) -> Measured<'k> {
         let name = match head.key {
             RdbStr::Raw(key) => key,
             other => other.bytes(&mut self.key, MAX_BLOB_BYTES).unwrap_or_else(|broken| {
-                fault = Some(broken);
+                self.fault = Some(broken);
                 b""
             }),
         };
@@ -131,37 +130,46 @@ impl<'m> Measurer<'m> {
             evicts: head.freq.is_some() || head.idle_seconds.is_some(),
             metadata_classes: head.metadata_classes,
         };
-        let value_type = value.facts.value_type;
-        let whole = fault.is_none();
-        let measured = whole.then(|| self.gauge.finish(head, &value, place, &key));
-        self.other_measures.clear();
-        if whole {
-            let others = self.others.iter_mut().map(|other| other.finish(head, &value, place, &key).0);
-            self.other_measures.extend(others);
-        }
-        let sized = !matches!(value_type, ValueType::Stream | ValueType::Module(_));
-        let elements = match value_type {
-            ValueType::Module(_) => self.gauge.meter.module_elements(),
-            _ => Some(value.facts.elements),
-        };
-        let record = KeyRecord {
+        let value_type = self.facts.value_type;
+        let mut record = KeyRecord {
             db: head.db,
             key: name,
             value_type,
-            encoding: measured.map(|(measure, _)| measure.encoding),
-            elements: elements.filter(|_| whole),
-            largest_element_bytes: (whole && sized).then_some(value.facts.largest),
-            fields_with_expiry: (whole && value_type == ValueType::Hash).then_some(value.facts.fields_with_expiry),
-            serialized_bytes: value.end - head.record_at,
-            memory_bytes: measured.map(|(measure, _)| measure.usage_bytes),
-            footprint_bytes: measured.map(|(measure, _)| measure.real_bytes),
-            key_tables_bytes: measured.map(|(_, share)| share),
+            encoding: None,
+            elements: None,
+            largest_element_bytes: None,
+            fields_with_expiry: None,
+            serialized_bytes: self.end - head.record_at,
+            memory_bytes: None,
+            footprint_bytes: None,
+            key_tables_bytes: None,
             expire_at_ms: head.expire_at_ms,
             freq: head.freq,
             idle_seconds: head.idle_seconds,
             slot: slot_of(name),
         };
-        Measured { record, others: &self.other_measures, fault }
+        self.other_measures.clear();
+        if self.fault.is_none() {
+            let (measure, share) = self.gauge.finish(value_type, head, self.end, place, &key);
+            record.encoding = Some(measure.encoding);
+            record.memory_bytes = Some(measure.usage_bytes);
+            record.footprint_bytes = Some(measure.real_bytes);
+            record.key_tables_bytes = Some(share);
+            record.elements = match value_type {
+                ValueType::Module(_) => self.gauge.meter.module_elements(),
+                _ => Some(self.facts.elements),
+            };
+            if !matches!(value_type, ValueType::Stream | ValueType::Module(_)) {
+                record.largest_element_bytes = Some(self.facts.largest);
+            }
+            if value_type == ValueType::Hash {
+                record.fields_with_expiry = Some(self.facts.fields_with_expiry);
+            }
+            for other in &mut self.others {
+                self.other_measures.push(other.finish(value_type, head, self.end, place, &key).0);
+            }
+        }
+        Measured { record, others: &self.other_measures, fault: self.fault.as_ref() }
     }
 }
 
@@ -191,7 +199,7 @@ struct Parts<'v, 'm> {
 }
 
 impl<'m> Parts<'_, 'm> {
-    #[inline]
+    #[inline(always)]
     fn each(&mut self, mut visit: impl FnMut(&mut TypedMeter<'_, 'm>)) {
         visit(&mut self.gauge.meter.typed(self.kind, self.stored));
         for other in self.others.iter_mut() {
@@ -201,7 +209,7 @@ impl<'m> Parts<'_, 'm> {
 }
 
 impl Visit for Parts<'_, '_> {
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, value: RdbStr<'_>) {
         self.facts.elements = value.len();
         self.facts.largest = value.len();

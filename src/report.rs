@@ -199,6 +199,7 @@ fn empty_options(options: &RunOptions) -> crate::analyze::aggregate::AggregateOp
         now_ms: None,
         dump: 0,
         others: 0,
+        compare_names: false,
         own_slots: None,
     }
 }

@@ -25,6 +25,8 @@ pub struct AggregateOptions {
     pub dump: usize,
     /// Number of other models that the keys are measured under.
     pub others: usize,
+    /// Whether the names in each slot are summed up as well, to be compared with those of other dumps.
+    pub compare_names: bool,
     /// Slots that the node of the dump is thought to own: keys elsewhere are remembered as examples.
     pub own_slots: Option<Arc<[bool]>>,
 }
@@ -129,7 +131,7 @@ pub struct SlotTotals {
     pub footprint_bytes: u64,
     /// Sum of access counters.
     pub heat: u64,
-    /// Sum of the names' hashes: tells a replica's dump from one of other keys in the same slots.
+    /// Sum of the names' hashes, if asked for: tells a replica's dump from one of other keys in the same slots.
     pub names: u64,
 }
 
@@ -287,6 +289,7 @@ impl Aggregate {
         std::mem::take(&mut self.databases)
     }
 
+    #[inline(always)]
     fn observe_group(&mut self, measured: &Measured<'_>) {
         let record = &measured.record;
         let group = match record.value_type {
@@ -328,6 +331,7 @@ impl Aggregate {
         bucket == 0
     }
 
+    #[inline(always)]
     fn observe_heat(&mut self, record: &KeyRecord<'_>) {
         let footprint = record.footprint_bytes.unwrap_or(0);
         if let Some(freq) = record.freq {
@@ -419,6 +423,7 @@ pub fn type_bit(value_type: ValueType) -> u16 {
 }
 
 impl Fold for Aggregate {
+    #[inline(always)]
     fn observe(&mut self, measured: &Measured<'_>) {
         let record = &measured.record;
         let footprint = record.footprint_bytes.unwrap_or(0);
@@ -433,7 +438,9 @@ impl Fold for Aggregate {
         slot.keys += 1;
         slot.footprint_bytes += footprint;
         slot.heat += u64::from(record.freq.unwrap_or(0));
-        slot.names = slot.names.wrapping_add(name_hash(record.key));
+        if self.options.compare_names {
+            slot.names = slot.names.wrapping_add(name_hash(record.key));
+        }
         if let Some(own) = &self.options.own_slots
             && !own[usize::from(record.slot)]
         {

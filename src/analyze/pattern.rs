@@ -1126,9 +1126,9 @@ mod tests {
             ("2024-01-31", "1999-12-01"),
             ("a1", "a2"),
         ] {
-            assert_eq!(Shape::of(one.as_bytes()).unwrap(), Shape::of(other.as_bytes()).unwrap(), "{one}");
+            let shape = |name: &str| format!("{:?}", Shape::of(name.as_bytes()).unwrap());
+            assert_eq!(shape(one), shape(other));
         }
-        assert_ne!(Shape::of(b"user:1:a"), Shape::of(b"user:1:b"));
     }
 
     #[test]

@@ -6,56 +6,78 @@
 
 use wide::u8x16;
 
+use super::pattern::HEX_ID;
+
 /// Longest name that has a shape.
 const MAX_LEN: usize = 64;
-const WORDS: usize = MAX_LEN / 8;
 /// Shapes that are remembered; one shape may push out another.
 const SLOTS: usize = 1 << SLOT_BITS;
 const SLOT_BITS: u32 = 11;
 
 /// A name with the ids blanked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
-    /// The name from its start, eight bytes in each; the last word in use ends where the name ends.
-    words: [u64; WORDS],
+    /// Sixteen bytes of the name in each part that is in use; the parts together cover it, and may overlap.
+    parts: [Part; PARTS],
     len: u32,
 }
+
+type Part = [u64; 2];
+const PARTS: usize = MAX_LEN / 16;
 
 impl Shape {
     /// The shape of `name`; none if it is long, or has bytes that a pattern would have to escape or to look at closely.
     #[inline]
     pub(super) fn of(name: &[u8]) -> Option<Shape> {
+        // A few fixed sizes: loops would end each time somewhere else, which processors do not guess.
         let len = name.len();
-        if len > MAX_LEN {
+        if len < 16 {
+            Shape::of_parts([padded(name)], [0], len)
+        } else if len <= 32 {
+            let (first, last) = (name.first_chunk()?, name.last_chunk()?);
+            Shape::of_parts([*first, *last], [0, len - 16], len)
+        } else if len <= MAX_LEN {
+            let (first, last) = (name.first_chunk::<32>()?.as_chunks().0, name.last_chunk::<32>()?.as_chunks().0);
+            Shape::of_parts([first[0], first[1], last[0], last[1]], [0, 16, len - 32, len - 16], len)
+        } else {
+            None
+        }
+    }
+
+    /// `starts` are the places of the parts in the name.
+    #[inline(always)]
+    fn of_parts<const N: usize>(parts: [[u8; 16]; N], starts: [usize; N], len: usize) -> Option<Shape> {
+        let mut classes = Classes::default();
+        for (part, at) in parts.iter().zip(starts) {
+            classes.add(*part, at);
+        }
+        let within = u64::MAX.checked_shr((MAX_LEN - len) as u32).unwrap_or(0);
+        if classes.special & within != 0 {
             return None;
         }
-        let classes = Classes::of(name);
-        if classes.special != 0 {
-            return None;
-        }
-        let dropped = classes.dropped(len);
-        let mut shape = Shape { words: [0; WORDS], len: len as u32 };
-        let keep = |word: u64, at: usize| word & !BYTES[(dropped >> at) as usize & 0xff];
-        let Some(last) = name.last_chunk::<8>() else {
-            shape.words[0] = keep(short_word(name), 0);
-            return Some(shape);
-        };
-        let mut at = 0;
-        for (word, bytes) in shape.words.iter_mut().zip(name.as_chunks::<8>().0) {
-            *word = keep(u64::from_le_bytes(*bytes), at);
-            at += 8;
-        }
-        if at < len {
-            shape.words[at / 8] = keep(u64::from_le_bytes(*last), len - 8);
+        let dropped = classes.dropped(within, len);
+        let mut shape = Shape { parts: [[0; 2]; PARTS], len: len as u32 };
+        for ((kept, part), at) in shape.parts.iter_mut().zip(parts).zip(starts) {
+            for (half, bytes) in part.as_chunks::<8>().0.iter().enumerate() {
+                let blank = BYTES[(dropped >> (at + 8 * half)) as usize & 0xff];
+                kept[half] = u64::from_le_bytes(*bytes) & !blank;
+            }
         }
         Some(shape)
+    }
+
+    #[inline]
+    fn equals(&self, other: &Shape) -> bool {
+        let differs = |(one, other): (&Part, &Part)| (one[0] ^ other[0]) | (one[1] ^ other[1]);
+        let parts = self.parts.iter().zip(&other.parts).map(differs).fold(0, |all, part| all | part);
+        parts | u64::from(self.len ^ other.len) == 0
     }
 
     /// Where a cache keeps it.
     #[inline]
     fn slot(&self) -> usize {
-        // Independent products of odd numbers, so that none waits for another.
-        const ODD: [u64; WORDS] = [
+        // Products of odd numbers, so that none waits for another.
+        const ODD: [u64; 2 * PARTS] = [
             0x9e37_79b9_7f4a_7c15,
             0xbf58_476d_1ce4_e5b9,
             0x94d0_49bb_1331_11eb,
@@ -65,11 +87,23 @@ impl Shape {
             0x8ebc_6af0_9c88_c6e3,
             0x5899_65cc_7537_4cc3,
         ];
-        let sum = self.words.iter().zip(ODD).fold(u64::from(self.len), |sum, (word, odd)| {
-            sum.wrapping_add((word ^ word >> 32).wrapping_mul(odd))
-        });
+        let words = self.parts.as_flattened().iter().zip(ODD);
+        let sum = words.fold(u64::from(self.len), |sum, (word, odd)| sum.wrapping_add(word.wrapping_mul(odd)));
         ((sum ^ sum >> 32).wrapping_mul(ODD[0]) >> (64 - SLOT_BITS)) as usize
     }
+}
+
+/// Less than sixteen bytes, followed by zeros.
+#[inline]
+fn padded(name: &[u8]) -> [u8; 16] {
+    let word = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            let last = u128::from(u64::from_le_bytes(*last)) << (8 * (name.len() - 8));
+            last | u128::from(u64::from_le_bytes(*first))
+        }
+        _ => u128::from(short_word(name)),
+    };
+    word.to_le_bytes()
 }
 
 /// Which bytes of a name are what: bit `i` is for byte `i`.
@@ -85,30 +119,7 @@ struct Classes {
 }
 
 impl Classes {
-    #[inline]
-    fn of(name: &[u8]) -> Classes {
-        let mut classes = Classes::default();
-        let Some(last) = name.last_chunk::<16>() else {
-            let padded = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
-                (Some(first), Some(last)) => {
-                    let last = u64::from_le_bytes(*last) >> (8 * (16 - name.len()) as u32 & 63);
-                    u128::from(last) << 64 | u128::from(u64::from_le_bytes(*first))
-                }
-                _ => u128::from(short_word(name)),
-            };
-            classes.add(padded.to_le_bytes(), 0);
-            classes.special &= (1 << name.len()) - 1; // not the padding
-            return classes;
-        };
-        for (index, bytes) in name.as_chunks::<16>().0.iter().enumerate() {
-            classes.add(*bytes, 16 * index);
-        }
-        // The rest, and some bytes once more.
-        classes.add(*last, name.len() - 16);
-        classes
-    }
-
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, bytes: [u8; 16], at: usize) {
         let v = u8x16::new(bytes);
         let is = |byte: u8| v.simd_eq(u8x16::splat(byte));
@@ -131,10 +142,9 @@ impl Classes {
         self.special |= bits(special);
     }
 
-    /// The bytes that the fold of a name of so many bytes drops for a `*`.
-    #[inline]
-    fn dropped(&self, len: usize) -> u64 {
-        let within = u64::MAX.checked_shr((MAX_LEN - len) as u32).unwrap_or(0);
+    /// The bytes that the fold of a name of so many bytes, the ones `within` it, drops for a `*`.
+    #[inline(always)]
+    fn dropped(&self, within: u64, len: usize) -> u64 {
         let inside = !self.separator & within;
         let hex = self.digit | self.hex_letter;
         // From the first digit of a segment to its end.
@@ -150,17 +160,25 @@ impl Classes {
                 dropped |= UUID_BITS << at;
             }
         }
-        // Ids of hex digits that begin with a letter.
-        let mut ids = starts & self.hex_letter;
-        while ids != 0 {
-            let at = ids.trailing_zeros();
-            ids &= ids - 1;
-            let segment = (reach(1 << at, inside) & inside) >> at << at;
-            if segment & !hex == 0 && segment & self.digit != 0 && segment.count_ones() >= super::pattern::HEX_ID as u32 {
-                dropped |= segment;
-            }
+        // Ids of hex digits that begin with a letter: not yet dropped whole, but from a digit on.
+        let ids_from = starts & self.hex_letter & !dropped;
+        if ids_from != 0 {
+            dropped |= self.ids(ids_from, inside, hex);
         }
         dropped
+    }
+
+    /// The segments among those that begin at `starts` which are ids of hex digits.
+    fn ids(&self, mut starts: u64, inside: u64, hex: u64) -> u64 {
+        let mut ids = 0;
+        while starts != 0 {
+            let start = starts & starts.wrapping_neg();
+            starts ^= start;
+            let segment = reach(start, inside) & inside & !(start - 1);
+            let is_id = segment & !hex == 0 && segment & self.digit != 0 && segment.count_ones() as usize >= HEX_ID;
+            ids |= if is_id { segment } else { 0 };
+        }
+        ids
     }
 }
 
@@ -221,14 +239,14 @@ struct Slot {
 
 impl ShapeCache {
     pub(super) fn new() -> ShapeCache {
-        let empty = Slot { shape: Shape { words: [0; WORDS], len: 0 }, generation: 0, cell: 0 };
+        let empty = Slot { shape: Shape { parts: [[0; 2]; PARTS], len: 0 }, generation: 0, cell: 0 };
         ShapeCache { slots: vec![empty; SLOTS].into(), generation: 1 }
     }
 
     #[inline]
     pub(super) fn get(&self, shape: &Shape) -> Option<u32> {
         let slot = &self.slots[shape.slot()];
-        (slot.generation == self.generation && slot.shape == *shape).then_some(slot.cell)
+        (slot.generation == self.generation && slot.shape.equals(shape)).then_some(slot.cell)
     }
 
     pub(super) fn put(&mut self, shape: Shape, cell: u32) {

@@ -133,6 +133,7 @@ impl Run {
             now_ms: self.options.now_ms(facts),
             dump,
             others: self.options.compare.len() + self.options.compare_settings.len(),
+            compare_names: self.inputs.len() > 1,
             own_slots,
         })
     }

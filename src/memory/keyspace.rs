@@ -46,7 +46,7 @@ impl Place {
     }
 
     /// A key has passed.
-    #[inline]
+    #[inline(always)]
     pub fn pass_key(&mut self, expires: bool) {
         for table in [Some(&mut self.database), self.slot.as_mut().map(|(_, table)| table)].into_iter().flatten() {
             table.keys += 1;
@@ -76,7 +76,7 @@ impl KeyTables {
     }
 
     /// Bytes of the key tables that fall to the next key at `place`. The shares of all keys add up to the tables.
-    #[inline]
+    #[inline(always)]
     pub fn share(&mut self, model: &Model, place: &Place, key_len: u64, expires: bool) -> u64 {
         let filling = match (&place.slot, self.per_slot) {
             (Some((_, filling)), true) => filling,
@@ -121,7 +121,7 @@ impl Shares {
         Shares { bytes, keys, each, left, next: 0, remainder: 0 }
     }
 
-    #[inline]
+    #[inline(always)]
     fn of(&mut self, index: u64) -> u64 {
         if index != self.next || index >= self.keys {
             if self.keys == 0 {

@@ -153,7 +153,7 @@ impl<'m> Meter<'m> {
     }
 
     /// Forgets the last value.
-    #[inline]
+    #[inline(always)]
     pub fn begin(&mut self) {
         if self.v.kind != Kind::None {
             self.v = Value::default();
@@ -163,7 +163,7 @@ impl<'m> Meter<'m> {
 
     /// What the value that was visited costs with its key. `stored` is the type byte it had, `serialized_bytes` its
     /// length in the file.
-    #[inline]
+    #[inline(always)]
     pub fn finish(&mut self, kind: ValueType, stored: TypeByte, key: &KeyFacts, serialized_bytes: u64) -> Measure {
         let (encoding, mut cost) = match (kind, self.v.string) {
             (ValueType::String, Some((len, int))) => {

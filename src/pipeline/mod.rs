@@ -26,7 +26,7 @@ use crate::analyze::Fold;
 use crate::cluster::slot_of;
 use crate::error::{DumpError, Error};
 use crate::input::{DumpInput, Map, Source};
-use crate::measure::{Measurer, ReadValue};
+use crate::measure::Measurer;
 use crate::memory::{Model, Place};
 use crate::rdb::{Fault, Item, KeyHead, RdbStr, Reader};
 use crate::record::KeyRecord;
@@ -231,9 +231,9 @@ impl<'m, F: Fold> Worker<'m, F> {
     }
 
     /// Takes the key of `head` into account, whose value was just read.
-    #[inline]
-    fn observe(&mut self, job: &Job<'_, '_, F>, head: &KeyHead<'_>, value: ReadValue, place: &Place) {
-        let measured = self.measurer.measure(head, value, place);
+    #[inline(always)]
+    fn observe(&mut self, job: &Job<'_, '_, F>, head: &KeyHead<'_>, place: &Place) {
+        let measured = self.measurer.measure(head, place);
         self.fold.observe(&measured);
         self.keys += 1;
         if let Some(format) = job.format {
@@ -324,7 +324,7 @@ fn walk<'a, 'm, F: Fold>(
         let done = match worker.as_mut() {
             None => reader.finish_value(),
             Some((worker, job)) => {
-                worker.measurer.read(reader, &head).map(|value| worker.observe(job, &head, value, place))
+                worker.measurer.read(reader, &head).map(|()| worker.observe(job, &head, place))
             }
         };
         if let Err(fault) = done {

@@ -235,8 +235,8 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
     let mut cursor = StreamCursor::new(mem::take(&mut input.bytes), input.base, input.stream, &mut checksum);
     let mut worker = workers.take();
     match worker.measurer.stream(&mut cursor, header.dialect, &head) {
-        Ok(value) => {
-            worker.observe(job, &head, value, &driver.place);
+        Ok(()) => {
+            worker.observe(job, &head, &driver.place);
             driver.place.pass_key(head.expire_at_ms.is_some());
         }
         Err(fault) => driver.fail(fault, Some(head.key)),

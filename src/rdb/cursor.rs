@@ -36,7 +36,7 @@ pub trait Cursor {
     ///
     /// # Errors
     /// `Truncated` at the end of the data.
-    #[inline]
+    #[inline(always)]
     fn byte(&mut self) -> Parse<u8> {
         Ok(self.take(1)?[0])
     }
@@ -99,7 +99,7 @@ pub trait Cursor {
     ///
     /// # Errors
     /// `BadLength` for an unknown form, `Truncated`.
-    #[inline]
+    #[inline(always)]
     fn length_or_encoding(&mut self) -> Parse<Length> {
         let at = self.offset();
         let first = self.byte()?;
@@ -119,7 +119,7 @@ pub trait Cursor {
     ///
     /// # Errors
     /// `BadLength`, `BadStringEncoding`, `Truncated`.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Parse<RdbStr<'_>> {
         let at = self.offset();
         match self.length_or_encoding()? {
@@ -145,7 +145,7 @@ pub trait Cursor {
     ///
     /// # Errors
     /// `Truncated` if there are fewer.
-    #[inline]
+    #[inline(always)]
     fn take_claimed(&mut self, n: u64) -> Parse<&[u8]> {
         let at = self.offset();
         match usize::try_from(n) {
@@ -158,7 +158,7 @@ pub trait Cursor {
     ///
     /// # Errors
     /// As [`Cursor::string`].
-    #[inline]
+    #[inline(always)]
     fn skip_string(&mut self) -> Parse<()> {
         let at = self.offset();
         match self.length_or_encoding()? {
@@ -245,7 +245,7 @@ impl<'a> SliceCursor<'a> {
     ///
     /// # Errors
     /// `Truncated` if there are fewer.
-    #[inline]
+    #[inline(always)]
     pub fn take_ref(&mut self, n: usize) -> Parse<&'a [u8]> {
         let rest = &self.data[self.pos..];
         if n > rest.len() {
@@ -259,7 +259,7 @@ impl<'a> SliceCursor<'a> {
     ///
     /// # Errors
     /// As [`Cursor::string`].
-    #[inline]
+    #[inline(always)]
     pub fn string_ref(&mut self) -> Parse<RdbStr<'a>> {
         let at = self.offset();
         match self.length_or_encoding()? {
@@ -288,7 +288,7 @@ impl<'a> SliceCursor<'a> {
 }
 
 impl Cursor for SliceCursor<'_> {
-    #[inline]
+    #[inline(always)]
     fn offset(&self) -> u64 {
         self.base + self.pos as u64
     }
@@ -298,7 +298,7 @@ impl Cursor for SliceCursor<'_> {
         self.take_ref(n)
     }
 
-    #[inline]
+    #[inline(always)]
     fn byte(&mut self) -> Parse<u8> {
         match self.data.get(self.pos) {
             Some(&byte) => {
@@ -309,7 +309,7 @@ impl Cursor for SliceCursor<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn skip(&mut self, n: u64) -> Parse<()> {
         if n > (self.data.len() - self.pos) as u64 {
             return Err(self.truncated(n));
@@ -318,7 +318,7 @@ impl Cursor for SliceCursor<'_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn raw_string(&mut self, n: u64) -> Parse<RdbStr<'_>> {
         Ok(RdbStr::Raw(self.take_claimed(n)?))
     }

@@ -209,7 +209,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// As [`Reader::next_item`].
-    #[inline]
+    #[inline(always)]
     pub fn next_head(&mut self, head: &mut KeyHead<'a>) -> Result<Option<Item<'a>>, Fault> {
         self.finish_value()?;
         *head = KeyHead { db: self.db, record_at: self.cursor.offset(), ..KeyHead::default() };
@@ -250,7 +250,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// If the value is not what its type says. Where only its content is at fault, reading goes on behind it with the
     /// next item; where its end cannot be found, the next item gives the error again.
-    #[inline]
+    #[inline(always)]
     pub fn value<V: Visit>(&mut self, head: &KeyHead<'_>, scratch: &mut Scratch, visit: &mut V) -> Result<(), Fault> {
         let start = self.cursor.position();
         match value::decode(&mut self.cursor, head.kind, self.header.dialect, scratch, visit) {
@@ -269,7 +269,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// If the end of the value cannot be found.
-    #[inline]
+    #[inline(always)]
     pub fn finish_value(&mut self) -> Result<(), Fault> {
         if let Some(kind) = self.pending {
             skip_value(&mut self.cursor, kind, self.header.dialect)?;

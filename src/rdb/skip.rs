@@ -12,7 +12,7 @@ use super::fault::{Fault, FaultKind, Parse};
 ///
 /// # Errors
 /// Whatever makes the end of the value unknowable.
-#[inline]
+#[inline(always)]
 pub fn skip_value<C: Cursor>(cursor: &mut C, kind: TypeByte, dialect: Dialect) -> Parse<()> {
     match kind {
         TypeByte::STRING => cursor.skip_string(),

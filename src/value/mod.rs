@@ -63,7 +63,7 @@ impl Blob<'_> {
 ///
 /// # Errors
 /// If the end of the value cannot be found. What `visit` was told until then stands.
-#[inline]
+#[inline(always)]
 pub fn decode<C: Cursor, V: Visit>(
     cursor: &mut C,
     kind: TypeByte,
