@@ -109,8 +109,7 @@ impl<'m> Measurer<'m> {
         self.facts = Facts::new(stored);
         self.fault = None;
         let kind = self.facts.value_type;
-        let parts =
-            Parts { facts: &mut self.facts, gauge: &mut self.gauge, others: &mut self.others, kind, stored };
+        let parts = Parts { facts: &mut self.facts, gauge: &mut self.gauge, others: &mut self.others, kind, stored };
         (parts, &mut self.scratch)
     }
 
@@ -130,46 +129,40 @@ impl<'m> Measurer<'m> {
             evicts: head.freq.is_some() || head.idle_seconds.is_some(),
             metadata_classes: head.metadata_classes,
         };
-        let value_type = self.facts.value_type;
-        let mut record = KeyRecord {
-            db: head.db,
-            key: name,
-            value_type,
-            encoding: None,
-            elements: None,
-            largest_element_bytes: None,
-            fields_with_expiry: None,
-            serialized_bytes: self.end - head.record_at,
-            memory_bytes: None,
-            footprint_bytes: None,
-            key_tables_bytes: None,
-            expire_at_ms: head.expire_at_ms,
-            freq: head.freq,
-            idle_seconds: head.idle_seconds,
-            slot: slot_of(name),
-        };
+        let Facts { value_type, elements, largest, fields_with_expiry } = self.facts;
+        let whole = self.fault.is_none();
         self.other_measures.clear();
-        if self.fault.is_none() {
-            let (measure, share) = self.gauge.finish(value_type, head, self.end, place, &key);
-            record.encoding = Some(measure.encoding);
-            record.memory_bytes = Some(measure.usage_bytes);
-            record.footprint_bytes = Some(measure.real_bytes);
-            record.key_tables_bytes = Some(share);
-            record.elements = match value_type {
-                ValueType::Module(_) => self.gauge.meter.module_elements(),
-                _ => Some(self.facts.elements),
-            };
-            if !matches!(value_type, ValueType::Stream | ValueType::Module(_)) {
-                record.largest_element_bytes = Some(self.facts.largest);
-            }
-            if value_type == ValueType::Hash {
-                record.fields_with_expiry = Some(self.facts.fields_with_expiry);
-            }
-            for other in &mut self.others {
-                self.other_measures.push(other.finish(value_type, head, self.end, place, &key).0);
-            }
+        if whole && !self.others.is_empty() {
+            let others = self.others.iter_mut().map(|other| other.finish(value_type, head, self.end, place, &key).0);
+            self.other_measures.extend(others);
         }
-        Measured { record, others: &self.other_measures, fault: self.fault.as_ref() }
+        let measured = if whole { Some(self.gauge.finish(value_type, head, self.end, place, &key)) } else { None };
+        let sized = whole && !matches!(value_type, ValueType::Stream | ValueType::Module(_));
+        Measured {
+            record: KeyRecord {
+                db: head.db,
+                key: name,
+                value_type,
+                encoding: measured.map(|(measure, _)| measure.encoding),
+                elements: match value_type {
+                    _ if !whole => None,
+                    ValueType::Module(_) => self.gauge.meter.module_elements(),
+                    _ => Some(elements),
+                },
+                largest_element_bytes: sized.then_some(largest),
+                fields_with_expiry: (whole && value_type == ValueType::Hash).then_some(fields_with_expiry),
+                serialized_bytes: self.end - head.record_at,
+                memory_bytes: measured.map(|(measure, _)| measure.usage_bytes),
+                footprint_bytes: measured.map(|(measure, _)| measure.real_bytes),
+                key_tables_bytes: measured.map(|(_, share)| share),
+                expire_at_ms: head.expire_at_ms,
+                freq: head.freq,
+                idle_seconds: head.idle_seconds,
+                slot: slot_of(name),
+            },
+            others: &self.other_measures,
+            fault: self.fault.as_ref(),
+        }
     }
 }
 

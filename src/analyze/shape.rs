@@ -128,12 +128,8 @@ impl Classes {
         let digit = within(v, b'0', b'9');
         let hex_letter = within(v | u8x16::splat(b' '), b'a', b'f');
         // `,-./`, the digits, `:;` follow one another, and so do `{|}`.
-        let separator = within(v, b',', b';') & !digit
-            | within(v, b'{', b'}')
-            | is(b'=')
-            | is(b'@')
-            | is(b'_')
-            | is(b'#');
+        let separator =
+            within(v, b',', b';') & !digit | within(v, b'{', b'}') | is(b'=') | is(b'@') | is(b'_') | is(b'#');
         let special = !within(v, b' ', b'~') | is(b'*') | is(b'?') | is(b'[') | is(b'\\');
         self.digit |= bits(digit);
         self.hex_letter |= bits(hex_letter);

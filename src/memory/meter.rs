@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::layout::Table;
-use super::model::{Cost, FRACTION, KeyFacts, Model, StringForm};
+use super::model::{Cost, FRACTION, KeyFacts, Model};
 use super::modules::ModuleMeter;
 use super::rax::{RaxMeter, RaxSize};
 use super::server::Family;
@@ -166,15 +166,7 @@ impl<'m> Meter<'m> {
     #[inline(always)]
     pub fn finish(&mut self, kind: ValueType, stored: TypeByte, key: &KeyFacts, serialized_bytes: u64) -> Measure {
         let (encoding, mut cost) = match (kind, self.v.string) {
-            (ValueType::String, Some((len, int))) => {
-                let (form, cost) = self.model.string(key, len, int);
-                let encoding = match form {
-                    StringForm::Int => Encoding::Int,
-                    StringForm::Embstr if self.model.has_embstr() => Encoding::Embstr,
-                    _ => Encoding::Raw,
-                };
-                (encoding, cost)
-            }
+            (ValueType::String, Some((len, int))) => self.model.string(key, len, int),
             _ => self.finish_container(kind, stored, key, serialized_bytes),
         };
         cost += self.model.key(key);

@@ -7,6 +7,7 @@ use super::alloc::{Allocator, SizeClasses};
 use super::layout::{KeyPlace, Layout, SdsCount, Table};
 use super::server::{Family, Server};
 use super::thresholds::Thresholds;
+use crate::record::Encoding;
 
 /// What a piece of memory counts and what it costs, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -62,6 +63,10 @@ pub struct Model {
     sds: Box<[Cost]>,
     /// By length of the member: an entry of a skip list with its member, in 1/FRACTION bytes.
     znode: Box<[Cost]>,
+    /// By length of the name: a key without and with an expiry.
+    keys: Box<[[Cost; 2]]>,
+    /// By length: a string that is not an integer, beside its key.
+    strings: Box<[(Encoding, Cost)]>,
 }
 
 impl fmt::Debug for Model {
@@ -83,14 +88,6 @@ pub struct KeyFacts {
     pub metadata_classes: u64,
 }
 
-/// How a string is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StringForm {
-    Int,
-    Embstr,
-    Raw,
-}
-
 impl Model {
     /// The model of a server.
     pub fn new(options: ModelOptions) -> Model {
@@ -99,9 +96,20 @@ impl Model {
             Allocator::Jemalloc if options.server.family() < Family::R32 => SizeClasses::of_jemalloc_3(),
             allocator => SizeClasses::new(allocator),
         };
-        let mut model = Model { options, layout, classes, sds: Box::default(), znode: Box::default() };
-        model.sds = (0..TABLE_LEN as u64).map(|len| model.sds_computed(len)).collect();
-        model.znode = (0..TABLE_LEN as u64).map(|len| model.znode_computed(len)).collect();
+        let mut model = Model {
+            options,
+            layout,
+            classes,
+            sds: Box::default(),
+            znode: Box::default(),
+            keys: Box::default(),
+            strings: Box::default(),
+        };
+        let lengths = 0..TABLE_LEN as u64;
+        model.sds = lengths.clone().map(|len| model.sds_computed(len)).collect();
+        model.znode = lengths.clone().map(|len| model.znode_computed(len)).collect();
+        model.keys = lengths.clone().map(|len| [false, true].map(|expires| model.key_computed(len, expires))).collect();
+        model.strings = lengths.map(|len| model.string_computed(len)).collect();
         model
     }
 
@@ -329,7 +337,7 @@ impl Model {
 
     /// A string's object, with its text where that is in it.
     #[inline]
-    pub(super) fn string(&self, key: &KeyFacts, len: u64, int: Option<i64>) -> (StringForm, Cost) {
+    pub(super) fn string(&self, key: &KeyFacts, len: u64, int: Option<i64>) -> (Encoding, Cost) {
         if self.layout.key != KeyPlace::InObject {
             return self.string_beside_key(key, len, int);
         }
@@ -337,14 +345,14 @@ impl Model {
         let expiry = if key.expires { 8 } else { 0 };
         let embedded = if int.is_some() { None } else { self.embedded_string(key, len, name, expiry) };
         if let Some(bytes) = embedded {
-            return (StringForm::Embstr, Cost::both(bytes));
+            return (Encoding::Embstr, Cost::both(bytes));
         }
         let mut cost = self.object(key);
         if int.is_some() {
-            return (StringForm::Int, cost);
+            return (Encoding::Int, cost);
         }
         cost += self.sds(len);
-        (StringForm::Raw, cost)
+        (Encoding::Raw, cost)
     }
 
     /// The block that holds object, key and text, where the family puts them in one.
@@ -381,21 +389,29 @@ impl Model {
     }
 
     #[inline]
-    fn string_beside_key(&self, key: &KeyFacts, len: u64, int: Option<i64>) -> (StringForm, Cost) {
+    fn string_beside_key(&self, key: &KeyFacts, len: u64, int: Option<i64>) -> (Encoding, Cost) {
         if let Some(int) = int {
             // The integers below 10,000 are shared objects, unless each needs a clock or counter of its own.
             let shared = (0..10_000).contains(&int) && !key.evicts;
-            return (StringForm::Int, Cost { usage: 16, real: if shared { 0 } else { self.classes.of(16) } });
+            return (Encoding::Int, Cost { usage: 16, real: if shared { 0 } else { self.classes.of(16) } });
         }
+        match self.strings.get(len as usize) {
+            Some(string) => *string,
+            None => self.string_computed(len),
+        }
+    }
+
+    fn string_computed(&self, len: u64) -> (Encoding, Cost) {
         if len <= self.embstr_max() {
             let real = if self.has_embstr() { self.embstr(len) } else { self.classes.of(16) + self.sds(len).real };
             // Until 6.2 MEMORY USAGE took the short header for granted.
             let usage = if self.layout.listpack { real } else { len + 18 };
-            return (StringForm::Embstr, Cost { usage, real });
+            let encoding = if self.has_embstr() { Encoding::Embstr } else { Encoding::Raw };
+            return (encoding, Cost { usage, real });
         }
         let mut cost = self.block(16);
         cost += self.sds(len);
-        (StringForm::Raw, cost)
+        (Encoding::Raw, cost)
     }
 
     /// Longest string held in one block with its object (`OBJ_ENCODING_EMBSTR_SIZE_LIMIT`).
@@ -415,13 +431,19 @@ impl Model {
     /// What a key takes beside its value's object.
     #[inline]
     pub(super) fn key(&self, key: &KeyFacts) -> Cost {
-        let len = key.key_len;
+        match self.keys.get(key.key_len as usize) {
+            Some(costs) => costs[usize::from(key.expires)],
+            None => self.key_computed(key.key_len, key.expires),
+        }
+    }
+
+    fn key_computed(&self, len: u64, expires: bool) -> Cost {
         let cluster = if self.options.cluster { self.layout.cluster_key } else { (0, 0) };
         match self.layout.key {
             KeyPlace::InObject => Cost::default(),
             KeyPlace::InEntry => {
                 let entry = self.classes.of(17 + self.sds_header(len) + len + 1);
-                let expires = if key.expires { self.classes.of(24) } else { 0 };
+                let expires = if expires { self.classes.of(24) } else { 0 };
                 Cost { usage: entry, real: entry + expires }
             }
             KeyPlace::Separate => {
@@ -437,7 +459,7 @@ impl Model {
                     _ => block,
                 };
                 // An entry of the main table, and one of the expires table, which shares the name.
-                let expires = if key.expires { self.classes.of(24) } else { 0 };
+                let expires = if expires { self.classes.of(24) } else { 0 };
                 let entry = self.classes.of(24 + cluster.1);
                 Cost { usage: 24 + usage + cluster.0, real: entry + expires + block }
             }

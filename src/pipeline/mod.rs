@@ -323,9 +323,7 @@ fn walk<'a, 'm, F: Fold>(
         }
         let done = match worker.as_mut() {
             None => reader.finish_value(),
-            Some((worker, job)) => {
-                worker.measurer.read(reader, &head).map(|()| worker.observe(job, &head, place))
-            }
+            Some((worker, job)) => worker.measurer.read(reader, &head).map(|()| worker.observe(job, &head, place)),
         };
         if let Err(fault) = done {
             return (before, Stop::Fault(fault, Some(head.key)));

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::facts::{Driver, checksum_bytes};
 use super::ordered::Piece;
-use super::{
-    DumpResult, Job, Stop, Worker, Workers, first_slots, push_between, slot_of_item, wait_for_order, walk,
-};
+use super::{DumpResult, Job, Stop, Worker, Workers, first_slots, push_between, slot_of_item, wait_for_order, walk};
 use crate::analyze::Fold;
 use crate::error::DumpError;
 use crate::rdb::crc64::{self, checksum};
