@@ -10,6 +10,7 @@ use super::pattern::{PatternKey, PatternTable};
 use super::top::TopKeys;
 use crate::cluster::slot::SLOTS;
 use crate::measure::Measured;
+use crate::rdb::Fault;
 use crate::record::{Encoding, KeyRecord, ValueType};
 
 /// What to gather, and by which measure.
@@ -49,7 +50,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    #[inline]
+    #[inline(always)]
     fn add(&mut self, record: &KeyRecord<'_>) {
         self.keys += 1;
         self.memory_bytes += record.memory_bytes.unwrap_or(0);
@@ -316,7 +317,7 @@ impl Aggregate {
     }
 
     /// Whether the key is expired, where that can be told.
-    #[inline]
+    #[inline(always)]
     fn observe_expiry(&mut self, record: &KeyRecord<'_>) -> bool {
         let Some(at_ms) = record.expire_at_ms else { return false };
         let bucket = match self.options.now_ms {
@@ -354,7 +355,7 @@ impl Aggregate {
     }
 
     #[cold]
-    fn observe_misplaced(&mut self, record: &KeyRecord<'_>) {
+    fn observe_misplaced(&mut self, record: KeyRecord<'_>) {
         if self.misplaced.len() >= MISPLACED
             && self
                 .misplaced
@@ -370,13 +371,10 @@ impl Aggregate {
     }
 
     #[cold]
-    fn observe_damage(&mut self, measured: &Measured<'_>) {
-        if let Some(fault) = measured.fault {
-            self.damaged_keys += 1;
-            let what = fault.kind.to_string();
-            self.damages.push(Damage { at: fault.at, key: measured.record.key.into(), what });
-            self.cut_damages();
-        }
+    fn observe_damage(&mut self, key: &[u8], fault: &Fault) {
+        self.damaged_keys += 1;
+        self.damages.push(Damage { at: fault.at, key: key.into(), what: fault.kind.to_string() });
+        self.cut_damages();
     }
 
     fn cut_damages(&mut self) {
@@ -427,8 +425,8 @@ impl Fold for Aggregate {
     fn observe(&mut self, measured: &Measured<'_>) {
         let record = &measured.record;
         let footprint = record.footprint_bytes.unwrap_or(0);
-        if measured.fault.is_some() {
-            self.observe_damage(measured);
+        if let Some(fault) = measured.fault {
+            self.observe_damage(record.key, fault);
         }
         if self.recent_database != record.db {
             self.settle_database(record.db);
@@ -444,7 +442,7 @@ impl Fold for Aggregate {
         if let Some(own) = &self.options.own_slots
             && !own[usize::from(record.slot)]
         {
-            self.observe_misplaced(record);
+            self.observe_misplaced(*record);
         }
         let expired = self.observe_expiry(record);
         self.observe_heat(record);

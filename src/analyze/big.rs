@@ -53,7 +53,7 @@ impl Default for BigThresholds {
 
 impl BigThresholds {
     /// How big a key is, by the worse of its elements and its memory; absent if it is not big.
-    #[inline]
+    #[inline(always)]
     pub fn severity(&self, record: &KeyRecord<'_>) -> Option<Severity> {
         let memory = record.footprint_bytes.unwrap_or(0).max(record.memory_bytes.unwrap_or(0));
         let elements = match record.value_type {

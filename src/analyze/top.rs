@@ -116,23 +116,24 @@ impl TopKeys {
     }
 
     /// Considers a key.
-    #[inline]
+    #[inline(always)]
     pub fn observe(&mut self, measure: u64, dump: usize, record: &KeyRecord<'_>) {
         let (worst, ..) = self.threshold;
         let rank = u64::MAX - measure;
         if rank < worst || rank == worst && (rank, dump, record.db, name_start(record.key)) <= self.threshold {
-            self.consider(rank, dump, record);
+            self.consider(rank, dump, *record);
         }
     }
 
+    // By value, so that the caller need not have all of the record in memory for each key.
     #[cold]
-    fn consider(&mut self, rank: u64, dump: usize, record: &KeyRecord<'_>) {
+    fn consider(&mut self, rank: u64, dump: usize, record: KeyRecord<'_>) {
         let full = self.heap.len() >= self.limit;
         if full && self.heap.peek().is_some_and(|worst| worst.rank() <= (rank, dump, record.db, record.key)) {
             return;
         }
         if rank != u64::MAX {
-            self.insert(Ranked { measure: u64::MAX - rank, key: TopKey::new(dump, record) });
+            self.insert(Ranked { measure: u64::MAX - rank, key: TopKey::new(dump, &record) });
         }
     }
 

@@ -3,7 +3,7 @@
 //! A slot is CRC-16/XMODEM of the key, modulo 16384. If the key has a hash tag, only that is
 //! hashed: what stands between the first `{` and the first `}` after it, unless it is empty.
 //!
-//! This runs once for every key of a dump, so both halves work on eight bytes at a time.
+//! This runs once for every key of a dump, so the CRC takes eight bytes at a time.
 
 /// Number of hash slots of a cluster: slots are 0 to 16383.
 pub const SLOTS: u16 = 16384;
@@ -15,64 +15,95 @@ const POLYNOMIAL: u16 = 0x1021;
 static TABLES: [[u16; 256]; 8] = tables();
 
 /// The slot of `key`, from 0 to 16383.
+#[inline]
 pub fn slot_of(key: &[u8]) -> u16 {
-    let crc = match crc16_before(b'{', key) {
-        Some(crc) => crc,
-        None => crc16(hash_tag(key).unwrap_or(key)),
-    };
-    crc % SLOTS
+    crc16(hash_tag(key).unwrap_or(key)) % SLOTS
 }
 
 /// The part of `key` that alone decides its slot, or `None` if the whole key does.
 ///
 /// Only the first `{` counts: `{}{x}` has no tag, because the braces that open first hold nothing.
 /// An inner `{` belongs to the tag: that of `foo{{bar}}zap` is `{bar`.
+#[inline]
 pub fn hash_tag(key: &[u8]) -> Option<&[u8]> {
-    let open = find(b'{', key)?;
+    let open = memchr::memchr(b'{', key)?;
     let (_, inside) = key.split_at_checked(open + 1)?;
-    let close = find(b'}', inside)?;
+    let close = memchr::memchr(b'}', inside)?;
     inside.get(..close).filter(|tag| !tag.is_empty())
 }
 
 /// CRC-16/XMODEM: polynomial 0x1021, initial value 0, nothing reflected, nothing inverted.
-fn crc16(bytes: &[u8]) -> u16 {
-    fold_words(bytes, |_| true).unwrap_or_default()
-}
-
-/// [`crc16`] of `bytes`, or `None` as soon as `stop` is among them.
-///
-/// Most keys have no hash tag, and looking for one costs little while the tables are being read.
-fn crc16_before(stop: u8, bytes: &[u8]) -> Option<u16> {
-    // The padding of the head is zero: it must not look like the byte searched for.
-    debug_assert_ne!(stop, 0);
-    let pattern = u64::from_le_bytes([stop; 8]);
-    fold_words(bytes, |word| zero_bytes(word ^ pattern) == 0)
-}
-
-/// The CRC of `bytes` eight at a time, as long as `proceed` agrees with each big-endian word.
-///
-/// Leading zero bytes leave an initial CRC of 0 as it is. So the odd bytes come first, padded to
-/// a word; the rest is a whole number of words.
 #[inline]
-fn fold_words(bytes: &[u8], proceed: impl Fn(u64) -> bool) -> Option<u16> {
-    let Some(first) = bytes.first_chunk::<8>() else {
-        let word = short_word(bytes);
-        return proceed(word).then(|| advance(0, word));
-    };
+fn crc16(bytes: &[u8]) -> u16 {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("pclmulqdq") && bytes.len() <= 8 * (carryless::FACTORS.len() + 1) {
+        #[allow(unsafe_code)]
+        // SAFETY: the processor has the instruction.
+        return unsafe { carryless::crc16(bytes) };
+    }
+    crc16_by_tables(bytes)
+}
+
+/// The CRC of `bytes` eight at a time.
+fn crc16_by_tables(bytes: &[u8]) -> u16 {
+    let (head, words) = words(bytes);
+    words.iter().fold(advance(0, head), |crc, word| advance(crc, u64::from_be_bytes(*word)))
+}
+
+/// `bytes` as a head of one to eight bytes and whole words. Leading zero bytes leave an initial CRC of 0 as it is: so
+/// the odd bytes come first, padded to a word.
+#[inline(always)]
+fn words(bytes: &[u8]) -> (u64, &[[u8; 8]]) {
+    let Some(first) = bytes.first_chunk::<8>() else { return (short_word(bytes), &[]) };
     let head = (bytes.len() - 1) % 8 + 1;
-    let word = u64::from_be_bytes(*first) >> (64 - 8 * head);
-    if !proceed(word) {
-        return None;
-    }
-    let mut crc = advance(0, word);
-    for word in bytes.get(head..)?.as_chunks::<8>().0 {
-        let word = u64::from_be_bytes(*word);
-        if !proceed(word) {
-            return None;
+    (u64::from_be_bytes(*first) >> (64 - 8 * head), bytes[head..].as_chunks().0)
+}
+
+/// The CRC by carry-less multiplication, which takes a word in one instruction where the tables take eight reads.
+#[cfg(target_arch = "x86_64")]
+mod carryless {
+    use std::arch::x86_64::{
+        __m128i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_unpackhi_epi64, _mm_xor_si128,
+    };
+
+    use super::{POLYNOMIAL, advance, words};
+
+    /// `FACTORS[i]` is x to the power of `64 * (i + 1)` modulo the polynomial: what a word counts that so many words
+    /// follow.
+    pub(super) static FACTORS: [i64; 15] = {
+        let mut factors = [0; 15];
+        let mut power: u16 = 1;
+        let mut i = 0;
+        while i < factors.len() {
+            let mut bit = 0;
+            while bit < 64 {
+                power = if power & 0x8000 == 0 { power << 1 } else { power << 1 ^ POLYNOMIAL };
+                bit += 1;
+            }
+            factors[i] = power as i64;
+            i += 1;
         }
-        crc = advance(crc, word);
+        factors
+    };
+
+    /// The CRC of at most as many words as there are factors, and one more.
+    #[target_feature(enable = "pclmulqdq")]
+    pub(super) fn crc16(bytes: &[u8]) -> u16 {
+        let (head, words) = words(bytes);
+        let Some((last, words)) = words.split_last() else { return advance(0, head) };
+        let factors = &FACTORS[..=words.len()];
+        let times = |word: i64, factor: i64| -> __m128i {
+            _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(word), _mm_cvtsi64_si128(factor))
+        };
+        // The products are independent of each other; their sum has 79 bits.
+        let mut sum = times(head as i64, factors[words.len()]);
+        for (word, factor) in words.iter().zip(factors[..words.len()].iter().rev()) {
+            sum = _mm_xor_si128(sum, times(i64::from_be_bytes(*word), *factor));
+        }
+        let high = _mm_cvtsi128_si64(_mm_unpackhi_epi64(sum, sum));
+        let sum = _mm_xor_si128(sum, times(high, FACTORS[0]));
+        advance(0, (_mm_cvtsi128_si64(sum) ^ i64::from_be_bytes(*last)) as u64)
     }
-    Some(crc)
 }
 
 /// The CRC after eight more bytes, given as a big-endian word.
@@ -95,38 +126,6 @@ fn short_word(bytes: &[u8]) -> u64 {
     } else {
         bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte))
     }
-}
-
-/// Where `needle` first occurs in `bytes`.
-#[inline]
-fn find(needle: u8, bytes: &[u8]) -> Option<usize> {
-    let Some(last) = bytes.last_chunk::<8>() else {
-        return bytes.iter().position(|byte| *byte == needle);
-    };
-    let pattern = u64::from_le_bytes([needle; 8]);
-    for (index, word) in bytes.as_chunks::<8>().0.iter().enumerate() {
-        if let Some(at) = first_zero_byte(u64::from_le_bytes(*word) ^ pattern) {
-            return Some(8 * index + at);
-        }
-    }
-    // What remains is shorter than a word: read the last eight bytes, some of them again.
-    first_zero_byte(u64::from_le_bytes(*last) ^ pattern).map(|at| bytes.len() - 8 + at)
-}
-
-/// The index of the lowest byte of `word` that is zero.
-#[inline]
-fn first_zero_byte(word: u64) -> Option<usize> {
-    let zeros = zero_bytes(word);
-    (zeros != 0).then(|| zeros.trailing_zeros() as usize / 8)
-}
-
-/// Not zero if a byte of `word` is zero; the lowest bit set then lies in the lowest such byte.
-#[inline]
-fn zero_bytes(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    // A borrow can mark bytes above a zero byte by mistake, never below the lowest one.
-    word.wrapping_sub(ONES) & !word & HIGH
 }
 
 /// Computes [`TABLES`].
@@ -203,10 +202,11 @@ mod tests {
     #[test]
     fn crc_equals_its_definition_for_every_length() {
         let mut random = Random(1);
-        for len in 0..=100 {
+        for len in 0..=200 {
             for _ in 0..50 {
                 let bytes = random.bytes(len);
                 assert_eq!(crc16(&bytes), crc16_bitwise(&bytes), "{bytes:02x?}");
+                assert_eq!(crc16_by_tables(&bytes), crc16_bitwise(&bytes), "{bytes:02x?}");
             }
         }
     }
@@ -218,37 +218,6 @@ mod tests {
                 let mut bytes = vec![0; len];
                 bytes[bit / 8] = 1 << (bit % 8);
                 assert_eq!(crc16(&bytes), crc16_bitwise(&bytes), "{bytes:02x?}");
-            }
-        }
-    }
-
-    #[test]
-    fn find_equals_a_byte_loop() {
-        let mut random = Random(2);
-        for len in 0..=100 {
-            for _ in 0..50 {
-                // Neighbours of the needle, so that borrows between bytes happen.
-                let mut bytes = random.bytes(len);
-                for byte in &mut bytes {
-                    *byte = [0x00, 0x7A, 0x7B, 0x7C, 0xFB, 0xFF, b'a', b'b'][usize::from(*byte % 8)];
-                }
-                for needle in [0x00, 0x7B, 0xFF] {
-                    let expected = bytes.iter().position(|byte| *byte == needle);
-                    assert_eq!(find(needle, &bytes), expected, "{bytes:02x?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn find_sees_every_position() {
-        for len in 1..=40 {
-            for at in 0..len {
-                let mut bytes = vec![b'x'; len];
-                bytes[at] = b'{';
-                assert_eq!(find(b'{', &bytes), Some(at));
-                bytes[len - 1] = b'{';
-                assert_eq!(find(b'{', &bytes), Some(at));
             }
         }
     }
