@@ -193,8 +193,15 @@ struct Parts<'v, 'm> {
 
 impl<'m> Parts<'_, 'm> {
     #[inline(always)]
-    fn each(&mut self, mut visit: impl FnMut(&mut TypedMeter<'_, 'm>)) {
+    fn each(&mut self, visit: impl Fn(&mut TypedMeter<'_, 'm>)) {
         visit(&mut self.gauge.meter.typed(self.kind, self.stored));
+        if !self.others.is_empty() {
+            self.each_other(&visit);
+        }
+    }
+
+    #[cold]
+    fn each_other(&mut self, visit: &dyn Fn(&mut TypedMeter<'_, 'm>)) {
         for other in self.others.iter_mut() {
             visit(&mut other.meter.typed(self.kind, self.stored));
         }
@@ -221,32 +228,32 @@ impl Visit for Parts<'_, '_> {
         self.each(|meter| meter.plain_node(element));
     }
 
-    #[inline]
+    #[inline(always)]
     fn element(&mut self, element: RdbStr<'_>) {
         self.facts.elements += 1;
         self.facts.largest = self.facts.largest.max(element.len());
         self.each(|meter| meter.element(element));
     }
 
-    #[inline]
+    #[inline(always)]
     fn score(&mut self, score: Score<'_>) {
         self.each(|meter| meter.score(score));
     }
 
-    #[inline]
+    #[inline(always)]
     fn field(&mut self, name: RdbStr<'_>) {
         self.facts.elements += 1;
         self.facts.largest = self.facts.largest.max(name.len());
         self.each(|meter| meter.field(name));
     }
 
-    #[inline]
+    #[inline(always)]
     fn field_value(&mut self, value: RdbStr<'_>) {
         self.facts.largest = self.facts.largest.max(value.len());
         self.each(|meter| meter.field_value(value));
     }
 
-    #[inline]
+    #[inline(always)]
     fn field_expiry(&mut self, expire_at_ms: Option<i64>) {
         self.facts.fields_with_expiry += u64::from(expire_at_ms.is_some());
         self.each(|meter| meter.field_expiry(expire_at_ms));

@@ -676,14 +676,14 @@ pub struct TypedMeter<'v, 'm> {
 
 impl<'m> Meter<'m> {
     /// Measures a value of type `kind`, stored as `stored`.
-    #[inline]
+    #[inline(always)]
     pub fn typed(&mut self, kind: ValueType, stored: TypeByte) -> TypedMeter<'_, 'm> {
         TypedMeter { meter: self, kind, stored }
     }
 }
 
 impl Visit for TypedMeter<'_, '_> {
-    #[inline]
+    #[inline(always)]
     fn string(&mut self, value: RdbStr<'_>) {
         self.meter.v.string = Some((value.len(), value.as_int()));
     }
@@ -763,7 +763,7 @@ impl Visit for TypedMeter<'_, '_> {
         self.meter.v.want_packed = false;
     }
 
-    #[inline]
+    #[inline(always)]
     fn element(&mut self, element: RdbStr<'_>) {
         let meter = &mut *self.meter;
         let len = element.len();
@@ -810,7 +810,7 @@ impl Visit for TypedMeter<'_, '_> {
         meter.v.count += 1;
     }
 
-    #[inline]
+    #[inline(always)]
     fn score(&mut self, score: Score<'_>) {
         if !self.meter.v.want_packed {
             return;
@@ -825,7 +825,7 @@ impl Visit for TypedMeter<'_, '_> {
         };
     }
 
-    #[inline]
+    #[inline(always)]
     fn field(&mut self, name: RdbStr<'_>) {
         let boxes = self.meter.model.boxes_elements();
         let v = &mut self.meter.v;
@@ -836,7 +836,7 @@ impl Visit for TypedMeter<'_, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn field_value(&mut self, value: RdbStr<'_>) {
         let meter = &mut *self.meter;
         meter.v.value_len = value.len();
@@ -850,7 +850,7 @@ impl Visit for TypedMeter<'_, '_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn field_expiry(&mut self, expire_at_ms: Option<i64>) {
         let meter = &mut *self.meter;
         meter.v.count += 1;

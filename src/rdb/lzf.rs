@@ -28,10 +28,17 @@ pub fn inflate(input: &[u8], output: &mut [u8]) -> Result<(), usize> {
         from += 1;
         if control < 0x20 {
             let len = usize::from(control) + 1;
-            let (Some(run), Some(place)) = (input.get(from..from + len), output.get_mut(to..to + len)) else {
-                return Err(at);
-            };
-            place.copy_from_slice(run);
+            // Nearly always there is room for the longest run, whose size is fixed; what is too much is written over.
+            if let (Some(run), Some(place)) =
+                (input.get(from..).and_then(<[u8]>::first_chunk), output[to..].first_chunk_mut::<MAX_RUN>())
+            {
+                *place = *run;
+            } else {
+                let (Some(run), Some(place)) = (input.get(from..from + len), output.get_mut(to..to + len)) else {
+                    return Err(at);
+                };
+                place.copy_from_slice(run);
+            }
             from += len;
             to += len;
             continue;
@@ -54,13 +61,33 @@ pub fn inflate(input: &[u8], output: &mut [u8]) -> Result<(), usize> {
     if to == output.len() { Ok(()) } else { Err(input.len()) }
 }
 
+/// Longest literal run.
+const MAX_RUN: usize = 32;
+/// Bytes copied at a time.
+const STEP: usize = 16;
+
 /// Copies `len` bytes forward inside `bytes`; the ranges may overlap, then the pattern repeats.
 #[inline]
 fn copy_within(bytes: &mut [u8], from: usize, to: usize, len: usize) {
+    let distance = to - from;
+    // Whole steps write over some bytes behind, which come later; they may read only what has been written.
+    if distance >= STEP && bytes.len() - to >= len.next_multiple_of(STEP) {
+        let mut done = 0;
+        while done < len {
+            let (before, after) = bytes.split_at_mut(to + done);
+            if let (Some(step), Some(place)) =
+                (before[from + done..].first_chunk::<STEP>(), after.first_chunk_mut::<STEP>())
+            {
+                *place = *step;
+            }
+            done += STEP;
+        }
+        return;
+    }
     let mut done = 0;
     while done < len {
         // What lies between the two places repeats, so each round can copy all of it, twice as much as the last.
-        let step = (to + done - from).min(len - done);
+        let step = (distance + done).min(len - done);
         bytes.copy_within(from..from + step, to + done);
         done += step;
     }

@@ -34,9 +34,21 @@ pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -
         if first == 0xff {
             break;
         }
+        let rest = &bytes[pos..];
         let broken = || blob.fault(pos, FaultKind::BlobEntry { what: WHAT, byte: first });
-        let (entry, size) = entry(&bytes[pos..]).ok_or_else(broken)?;
-        each(entry)?;
+        // Strings and integers by ways of their own, so that neither is put together from what it might have been.
+        let size = match string_head(rest, first).ok_or_else(broken)? {
+            Some((head, len)) => {
+                let end = head.checked_add(len).ok_or_else(broken)?;
+                each(RdbStr::Raw(rest.get(head..end).ok_or_else(broken)?))?;
+                end
+            }
+            None => {
+                let (int, size) = int(rest, first).ok_or_else(broken)?;
+                each(RdbStr::Int(int))?;
+                size
+            }
+        };
         entries += 1;
         pos += size + backlen_bytes(size);
     }
@@ -49,27 +61,33 @@ pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -
     Ok(entries)
 }
 
-/// The entry at the start of `at`, and its size without the length behind it.
-#[inline]
-fn entry(at: &[u8]) -> Option<(RdbStr<'_>, usize)> {
-    let first = *at.first()?;
-    let string = |head: usize, len: usize| Some((RdbStr::Raw(at.get(head..head.checked_add(len)?)?), head + len));
+/// Bytes before a string, and of the string itself, if the entry that begins with `first` at the start of `at` is one.
+#[inline(always)]
+fn string_head(at: &[u8], first: u8) -> Option<Option<(usize, usize)>> {
+    Some(match first {
+        0x80..=0xbf => Some((1, usize::from(first & 0x3f))),
+        0xe0..=0xef => Some((2, usize::from(first & 0x0f) << 8 | usize::from(*at.get(1)?))),
+        0xf0 => Some((5, u32::from_le_bytes(*at.get(1..)?.first_chunk()?) as usize)),
+        _ => None,
+    })
+}
+
+/// The integer that begins with `first` at the start of `at`, and its size without the length behind it.
+#[inline(always)]
+fn int(at: &[u8], first: u8) -> Option<(i64, usize)> {
     match first {
-        0x00..=0x7f => Some((RdbStr::Int(i64::from(first)), 1)),
-        0x80..=0xbf => string(1, usize::from(first & 0x3f)),
+        0x00..=0x7f => Some((i64::from(first), 1)),
         0xc0..=0xdf => {
             let raw = i16::from(first & 0x1f) << 8 | i16::from(*at.get(1)?);
-            Some((RdbStr::Int(i64::from(raw << 3 >> 3)), 2)) // sign of 13 bits
+            Some((i64::from(raw << 3 >> 3), 2)) // sign of 13 bits
         }
-        0xe0..=0xef => string(2, usize::from(first & 0x0f) << 8 | usize::from(*at.get(1)?)),
-        0xf0 => string(5, u32::from_le_bytes(*at.get(1..)?.first_chunk()?) as usize),
-        0xf1 => Some((RdbStr::Int(i64::from(i16::from_le_bytes(*at.get(1..)?.first_chunk()?))), 3)),
+        0xf1 => Some((i64::from(i16::from_le_bytes(*at.get(1..)?.first_chunk()?)), 3)),
         0xf2 => {
             let &[a, b, c] = at.get(1..)?.first_chunk()?;
-            Some((RdbStr::Int(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8)), 4))
+            Some((i64::from(i32::from_le_bytes([0, a, b, c]) >> 8), 4))
         }
-        0xf3 => Some((RdbStr::Int(i64::from(i32::from_le_bytes(*at.get(1..)?.first_chunk()?))), 5)),
-        0xf4 => Some((RdbStr::Int(i64::from_le_bytes(*at.get(1..)?.first_chunk()?)), 9)),
+        0xf3 => Some((i64::from(i32::from_le_bytes(*at.get(1..)?.first_chunk()?)), 5)),
+        0xf4 => Some((i64::from_le_bytes(*at.get(1..)?.first_chunk()?), 9)),
         _ => None,
     }
 }

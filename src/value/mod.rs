@@ -72,7 +72,7 @@ pub fn decode<C: Cursor, V: Visit>(
     visit: &mut V,
 ) -> Result<Option<Fault>, Fault> {
     if kind == TypeByte::STRING {
-        visit.string(cursor.string()?);
+        cursor.string_to(|string| visit.string(string))?;
         return Ok(None);
     }
     scratch.fault = None;
@@ -91,20 +91,20 @@ fn decode_collection<C: Cursor, V: Visit>(
     match kind {
         TypeByte::LIST | TypeByte::SET => {
             for _ in 0..begin(cursor, visit)? {
-                visit.element(cursor.string()?);
+                cursor.string_to(|string| visit.element(string))?;
             }
             Ok(())
         }
         TypeByte::ZSET => {
             for _ in 0..begin(cursor, visit)? {
-                visit.element(cursor.string()?);
+                cursor.string_to(|string| visit.element(string))?;
                 visit.score(Score::Number(old_double(cursor, scratch)?));
             }
             Ok(())
         }
         TypeByte::ZSET_2 => {
             for _ in 0..begin(cursor, visit)? {
-                visit.element(cursor.string()?);
+                cursor.string_to(|string| visit.element(string))?;
                 let at = cursor.offset();
                 let score = cursor.double()?;
                 if score.is_nan() {
@@ -116,8 +116,8 @@ fn decode_collection<C: Cursor, V: Visit>(
         }
         TypeByte::HASH => {
             for _ in 0..begin(cursor, visit)? {
-                visit.field(cursor.string()?);
-                visit.field_value(cursor.string()?);
+                cursor.string_to(|string| visit.field(string))?;
+                cursor.string_to(|string| visit.field_value(string))?;
                 visit.field_expiry(None);
             }
             Ok(())
@@ -135,8 +135,8 @@ fn decode_collection<C: Cursor, V: Visit>(
         }
         TypeByte::HASH_METADATA_PRE_GA_OR_HASH_2 => {
             for _ in 0..begin(cursor, visit)? {
-                visit.field(cursor.string()?);
-                visit.field_value(cursor.string()?);
+                cursor.string_to(|string| visit.field(string))?;
+                cursor.string_to(|string| visit.field_value(string))?;
                 let at = cursor.offset();
                 let ms = cursor.millis()?;
                 if ms < -1 {
@@ -213,8 +213,8 @@ fn fields_after_ttl<C: Cursor, V: Visit>(
     for _ in 0..begin(cursor, visit)? {
         let at = cursor.offset();
         let ttl = cursor.length()? as i64;
-        visit.field(cursor.string()?);
-        visit.field_value(cursor.string()?);
+        cursor.string_to(|string| visit.field(string))?;
+        cursor.string_to(|string| visit.field_value(string))?;
         if ttl == 0 {
             visit.field_expiry(None);
         } else {

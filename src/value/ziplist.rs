@@ -36,12 +36,27 @@ pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -
         if first == 0xff {
             break;
         }
+        let rest = &bytes[pos..];
         let broken = || blob.fault(pos, FaultKind::BlobEntry { what: WHAT, byte: first });
-        let (entry, size) = entry(&bytes[pos..], previous).ok_or_else(broken)?;
-        each(entry)?;
+        let head = previous_head(rest, first, previous).ok_or_else(broken)?;
+        let entry = &rest[head..];
+        let &encoding = entry.first().ok_or_else(broken)?;
+        // Strings and integers by ways of their own, so that neither is put together from what it might have been.
+        let size = match string_head(entry, encoding).ok_or_else(broken)? {
+            Some((head, len)) => {
+                let end = head.checked_add(len).ok_or_else(broken)?;
+                each(RdbStr::Raw(entry.get(head..end).ok_or_else(broken)?))?;
+                end
+            }
+            None => {
+                let (int, size) = int(entry, encoding).ok_or_else(broken)?;
+                each(RdbStr::Int(int))?;
+                size
+            }
+        };
         entries += 1;
-        pos += size;
-        previous = size;
+        previous = head + size;
+        pos += previous;
     }
     if pos + 1 != bytes.len() {
         return Err(blob.fault(pos, FaultKind::BlobEnd { what: WHAT }));
@@ -52,34 +67,40 @@ pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -
     Ok(entries)
 }
 
-/// The entry at the start of `at` and its whole size, if the size it gives for the entry before is `previous`.
-#[inline]
-fn entry(at: &[u8], previous: usize) -> Option<(RdbStr<'_>, usize)> {
-    let (claimed, head) = match *at.first()? {
+/// Bytes of what stands before an entry: the size of the one before, which must be `previous`.
+#[inline(always)]
+fn previous_head(at: &[u8], first: u8, previous: usize) -> Option<usize> {
+    let (claimed, head) = match first {
         0xfe => (u32::from_le_bytes(*at.get(1..)?.first_chunk()?) as usize, 5),
         short => (usize::from(short), 1),
     };
-    if claimed != previous {
-        return None;
-    }
-    let at = &at[head..];
-    let encoding = *at.first()?;
-    let string =
-        |skip: usize, len: usize| Some((RdbStr::Raw(at.get(skip..skip.checked_add(len)?)?), head + skip + len));
-    let int = |value: i64, size: usize| Some((RdbStr::Int(value), head + size));
+    (claimed == previous).then_some(head)
+}
+
+/// Bytes before a string, and of the string itself, if the entry with this encoding at the start of `at` is one.
+#[inline(always)]
+fn string_head(at: &[u8], encoding: u8) -> Option<Option<(usize, usize)>> {
+    Some(match encoding {
+        0x00..=0x3f => Some((1, usize::from(encoding))),
+        0x40..=0x7f => Some((2, usize::from(encoding & 0x3f) << 8 | usize::from(*at.get(1)?))),
+        0x80..=0xbf => Some((5, u32::from_be_bytes(*at.get(1..)?.first_chunk()?) as usize)),
+        _ => None,
+    })
+}
+
+/// The integer with this encoding at the start of `at`, and its size.
+#[inline(always)]
+fn int(at: &[u8], encoding: u8) -> Option<(i64, usize)> {
     match encoding {
-        0x00..=0x3f => string(1, usize::from(encoding)),
-        0x40..=0x7f => string(2, usize::from(encoding & 0x3f) << 8 | usize::from(*at.get(1)?)),
-        0x80..=0xbf => string(5, u32::from_be_bytes(*at.get(1..)?.first_chunk()?) as usize),
-        0xc0 => int(i64::from(i16::from_le_bytes(*at.get(1..)?.first_chunk()?)), 3),
-        0xd0 => int(i64::from(i32::from_le_bytes(*at.get(1..)?.first_chunk()?)), 5),
-        0xe0 => int(i64::from_le_bytes(*at.get(1..)?.first_chunk()?), 9),
+        0xc0 => Some((i64::from(i16::from_le_bytes(*at.get(1..)?.first_chunk()?)), 3)),
+        0xd0 => Some((i64::from(i32::from_le_bytes(*at.get(1..)?.first_chunk()?)), 5)),
+        0xe0 => Some((i64::from_le_bytes(*at.get(1..)?.first_chunk()?), 9)),
         0xf0 => {
             let &[a, b, c] = at.get(1..)?.first_chunk()?;
-            int(i64::from(i32::from_le_bytes([0, a, b, c]) >> 8), 4)
+            Some((i64::from(i32::from_le_bytes([0, a, b, c]) >> 8), 4))
         }
-        0xfe => int(i64::from(i8::from_le_bytes(*at.get(1..)?.first_chunk()?)), 2),
-        0xf1..=0xfd => int(i64::from(encoding & 15) - 1, 1),
+        0xfe => Some((i64::from(i8::from_le_bytes(*at.get(1..)?.first_chunk()?)), 2)),
+        0xf1..=0xfd => Some((i64::from(encoding & 15) - 1, 1)),
         _ => None,
     }
 }
