@@ -37,8 +37,9 @@ struct Args {
     /// File to write; for `cluster` a directory [default: standard output]
     #[arg(short, long)]
     output: Option<PathBuf>,
-    /// RDB version: 10 (Redis 7.0), 11 (7.2) or 12 (7.4: `mixed` then has hash fields with a TTL)
-    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u8).range(10..=12))]
+    /// RDB version: 9 (Redis 6.2, kinds of nothing but strings), 10 (7.0), 11 (7.2) or 12 (7.4: `mixed` then has hash
+    /// fields with a TTL)
+    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u8).range(9..=12))]
     rdb_version: u8,
     /// Creation time in unix seconds, from which TTLs count
     #[arg(long, default_value_t = 1_767_225_600, value_parser = clap::value_parser!(u64).range(1_000_000_000..))]
@@ -429,6 +430,7 @@ impl<W: Write> Dump<W> {
     fn new(out: W, args: &Args, used_mem: u64, keys: u64, expiring: u64) -> Self {
         let mut buf = format!("REDIS{:04}", args.rdb_version).into_bytes();
         let server = match args.rdb_version {
+            9 => "6.2.14",
             10 => "7.0.15",
             11 => "7.2.6",
             _ => "7.4.2",
@@ -1121,6 +1123,10 @@ fn write_dump(args: &Args) -> io::Result<()> {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if args.rdb_version < 10 && matches!(args.kind, Kind::Mixed | Kind::Huge | Kind::Cluster) {
+        eprintln!("generate: --rdb-version 9 has no listpacks, which this kind of dump needs");
+        return ExitCode::FAILURE;
+    }
     let written = if args.kind == Kind::Cluster { write_cluster(&args) } else { write_dump(&args) };
     match written {
         Ok(()) => ExitCode::SUCCESS,
