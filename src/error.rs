@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::input::unpack::UnpackError;
 use crate::rdb::{Fault, FaultKind};
 
 /// An error with what a person needs to act on it.
@@ -88,6 +89,8 @@ pub enum Exit {
 pub enum DumpError {
     /// It could not be opened or read.
     Io(io::Error),
+    /// It is compressed, and cannot be unpacked to its end.
+    Packed(UnpackError),
     /// Its bytes are not what they should be.
     Fault {
         /// What was wrong, and where.
@@ -111,6 +114,15 @@ pub enum DumpError {
     },
 }
 
+impl From<io::Error> for DumpError {
+    fn from(error: io::Error) -> DumpError {
+        match error.downcast::<UnpackError>() {
+            Ok(damage) => DumpError::Packed(damage),
+            Err(error) => DumpError::Io(error),
+        }
+    }
+}
+
 impl DumpError {
     /// The exit code that says so.
     pub fn exit(&self) -> Exit {
@@ -121,7 +133,7 @@ impl DumpError {
                 FaultKind::NewerVersion { .. } => Exit::Newer,
                 _ => Exit::Damaged,
             },
-            DumpError::Checksum { .. } | DumpError::Shortened { .. } => Exit::Damaged,
+            DumpError::Packed(_) | DumpError::Checksum { .. } | DumpError::Shortened { .. } => Exit::Damaged,
         }
     }
 
@@ -130,7 +142,7 @@ impl DumpError {
         match self {
             DumpError::Fault { fault, .. } => Some(fault.at),
             DumpError::Shortened { after, .. } => Some(*after),
-            DumpError::Io(_) | DumpError::Checksum { .. } => None,
+            DumpError::Io(_) | DumpError::Packed(_) | DumpError::Checksum { .. } => None,
         }
     }
 }
@@ -157,6 +169,7 @@ impl fmt::Display for DumpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DumpError::Io(error) => write!(f, "cannot be read: {error}"),
+            DumpError::Packed(damage) => damage.fmt(f),
             DumpError::Fault { fault, key } => {
                 write!(f, "{} at byte {} ({:#x})", fault.kind, fault.at, fault.at)?;
                 match key {

@@ -192,20 +192,23 @@ struct Parts<'v, 'm> {
 }
 
 impl<'m> Parts<'_, 'm> {
-    #[inline(always)]
-    fn each(&mut self, visit: impl Fn(&mut TypedMeter<'_, 'm>)) {
-        visit(&mut self.gauge.meter.typed(self.kind, self.stored));
-        if !self.others.is_empty() {
-            self.each_other(&visit);
-        }
-    }
-
     #[cold]
-    fn each_other(&mut self, visit: &dyn Fn(&mut TypedMeter<'_, 'm>)) {
+    #[inline(never)]
+    fn each_other(&mut self, visit: impl Fn(&mut TypedMeter<'_, 'm>)) {
         for other in self.others.iter_mut() {
             visit(&mut other.meter.typed(self.kind, self.stored));
         }
     }
+}
+
+/// Gives a part to every meter. The one that is always there gets it in registers; no closure or loop could do that.
+macro_rules! each {
+    ($parts:ident.$($call:tt)*) => {
+        $parts.gauge.meter.typed($parts.kind, $parts.stored).$($call)*;
+        if !$parts.others.is_empty() {
+            $parts.each_other(move |meter| meter.$($call)*);
+        }
+    };
 }
 
 impl Visit for Parts<'_, '_> {
@@ -213,95 +216,95 @@ impl Visit for Parts<'_, '_> {
     fn string(&mut self, value: RdbStr<'_>) {
         self.facts.elements = value.len();
         self.facts.largest = value.len();
-        self.each(|meter| meter.string(value));
+        each!(self.string(value));
     }
 
     fn collection(&mut self, count: u64) {
-        self.each(|meter| meter.collection(count));
+        each!(self.collection(count));
     }
 
     fn packed(&mut self, packed: Packed<'_>) {
-        self.each(|meter| meter.packed(packed));
+        each!(self.packed(packed));
     }
 
     fn plain_node(&mut self, element: RdbStr<'_>) {
-        self.each(|meter| meter.plain_node(element));
+        each!(self.plain_node(element));
     }
 
     #[inline(always)]
     fn element(&mut self, element: RdbStr<'_>) {
         self.facts.elements += 1;
         self.facts.largest = self.facts.largest.max(element.len());
-        self.each(|meter| meter.element(element));
+        each!(self.element(element));
     }
 
     #[inline(always)]
     fn score(&mut self, score: Score<'_>) {
-        self.each(|meter| meter.score(score));
+        each!(self.score(score));
     }
 
     #[inline(always)]
     fn field(&mut self, name: RdbStr<'_>) {
         self.facts.elements += 1;
         self.facts.largest = self.facts.largest.max(name.len());
-        self.each(|meter| meter.field(name));
+        each!(self.field(name));
     }
 
     #[inline(always)]
     fn field_value(&mut self, value: RdbStr<'_>) {
         self.facts.largest = self.facts.largest.max(value.len());
-        self.each(|meter| meter.field_value(value));
+        each!(self.field_value(value));
     }
 
     #[inline(always)]
     fn field_expiry(&mut self, expire_at_ms: Option<i64>) {
         self.facts.fields_with_expiry += u64::from(expire_at_ms.is_some());
-        self.each(|meter| meter.field_expiry(expire_at_ms));
+        each!(self.field_expiry(expire_at_ms));
     }
 
     fn stream_node(&mut self, first: StreamId, listpack: RdbStr<'_>) {
-        self.each(|meter| meter.stream_node(first, listpack));
+        each!(self.stream_node(first, listpack));
     }
 
     fn stream(&mut self, facts: StreamFacts) {
         self.facts.elements = facts.length;
-        self.each(|meter| meter.stream(facts));
+        each!(self.stream(facts));
     }
 
     fn stream_group(&mut self, name: RdbStr<'_>, pending: u64) {
-        self.each(|meter| meter.stream_group(name, pending));
+        each!(self.stream_group(name, pending));
     }
 
     fn stream_pending(&mut self, id: StreamId) {
-        self.each(|meter| meter.stream_pending(id));
+        each!(self.stream_pending(id));
     }
 
     fn stream_consumer(&mut self, name: RdbStr<'_>, pending: u64) {
-        self.each(|meter| meter.stream_consumer(name, pending));
+        each!(self.stream_consumer(name, pending));
     }
 
     fn stream_consumer_pending(&mut self, id: StreamId) {
-        self.each(|meter| meter.stream_consumer_pending(id));
+        each!(self.stream_consumer_pending(id));
     }
 
     fn stream_producer(&mut self, name: RdbStr<'_>, entries: u64) {
-        self.each(|meter| meter.stream_producer(name, entries));
+        each!(self.stream_producer(name, entries));
     }
 
     fn stream_idempotent(&mut self, request: RdbStr<'_>) {
-        self.each(|meter| meter.stream_idempotent(request));
+        each!(self.stream_idempotent(request));
     }
 
     fn module(&mut self, id: u64) {
         self.facts.value_type = ValueType::Module(ModuleName::from_id(id));
-        self.each(|meter| meter.module(id));
+        each!(self.module(id));
     }
 
     fn module_number(&mut self, bits: u64) {
-        self.each(|meter| meter.module_number(bits));
+        each!(self.module_number(bits));
     }
 
     fn module_string(&mut self, value: RdbStr<'_>) {
-        self.each(|meter| meter.module_string(value));
+        each!(self.module_string(value));
     }
 }

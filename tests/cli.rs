@@ -69,7 +69,6 @@ fn three_is_a_file_that_cannot_be_opened_or_is_no_rdb() {
     }
     for (name, bytes) in [
         ("text", &b"this is no dump at all"[..]),
-        ("gzip", b"\x1f\x8b\x08\0\0\0\0\0\0\x03abcdef"),
         ("aof", b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"),
         ("empty", b""),
         ("valkey-11", b"VALKEY011\xff"),

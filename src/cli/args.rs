@@ -155,7 +155,8 @@ pub enum ExpiryFilter {
 
 #[derive(Debug, Args)]
 pub struct InputArgs {
-    /// Dumps: files, directories with *.rdb files, - for standard input; each may be named as NAME=PATH.
+    /// Dumps: files, directories with *.rdb files, - for standard input; plain or compressed (gzip, zstd, lz4); each
+    /// may be named as NAME=PATH.
     #[arg(required = true, value_name = "DUMP")]
     pub dumps: Vec<String>,
     /// Which node owns which slots: a nodes.conf, or the saved output of CLUSTER NODES.

@@ -109,11 +109,7 @@ impl Run {
     }
 
     fn bar(&self) -> Bar {
-        let sizes = self.inputs.iter().map(|input| match &input.source {
-            Source::File(path) => fs::metadata(path).ok().map(|meta| meta.len()),
-            Source::Stdin => None,
-        });
-        Bar::new(sizes.sum(), self.progress)
+        Bar::new(self.inputs.iter().map(|input| input.source.known_bytes()).sum(), self.progress)
     }
 
     fn models(&self, facts: &FileFacts) -> (Model, Vec<Model>) {

@@ -42,6 +42,11 @@ impl Map {
         Ok(Map { bytes, file, lost_before: LOST_PAGES.load(Ordering::Relaxed) })
     }
 
+    /// The file, mapped no more.
+    pub fn into_file(self) -> File {
+        self.file
+    }
+
     /// The bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -1,13 +1,17 @@
 //! Bytes from the world: which files a run reads, and how. Knows no RDB but its first bytes.
 
 pub mod map;
+pub mod unpack;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 pub use map::Map;
+pub use unpack::Unpacked;
+
+use unpack::{MAGIC_BYTES, is_compressed};
 
 use crate::error::Error;
 
@@ -18,6 +22,51 @@ pub enum Source {
     File(PathBuf),
     /// Standard input.
     Stdin,
+}
+
+/// The bytes of a dump, by the way they come.
+#[allow(missing_debug_implementations)] // a stream is anyone's
+pub enum Opened {
+    /// A file, mapped.
+    Mapped(Map),
+    /// A pipe, which may have more to give when the dump has ended.
+    Pipe(Box<dyn Read + Send>),
+    /// Compressed data of a file or a pipe, to be read to their end.
+    Unpacked(Unpacked),
+}
+
+impl Source {
+    /// Opens the dump; the first bytes tell whether it is compressed.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or the first bytes cannot be read.
+    pub fn open(&self) -> io::Result<Opened> {
+        match self {
+            Source::File(path) => {
+                let map = Map::open(path)?;
+                if is_compressed(map.bytes()) {
+                    return Ok(Opened::Unpacked(Unpacked::new(map.into_file())?));
+                }
+                Ok(Opened::Mapped(map))
+            }
+            Source::Stdin => {
+                let mut first = Vec::new();
+                io::stdin().take(MAGIC_BYTES as u64).read_to_end(&mut first)?;
+                let compressed = is_compressed(&first);
+                let all = Cursor::new(first).chain(io::stdin());
+                Ok(if compressed { Opened::Unpacked(Unpacked::new(all)?) } else { Opened::Pipe(Box::new(all)) })
+            }
+        }
+    }
+
+    /// Bytes of the dump, where they are known before it is read: not of a pipe, nor of a compressed file.
+    pub fn known_bytes(&self) -> Option<u64> {
+        let Source::File(path) = self else { return None };
+        let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let mut first = Vec::new();
+        File::open(path).ok()?.take(MAGIC_BYTES as u64).read_to_end(&mut first).ok()?;
+        (!is_compressed(&first)).then_some(meta.len())
+    }
 }
 
 /// A dump to be read, and the name of the node it is from.
@@ -39,8 +88,8 @@ impl DumpInput {
     }
 }
 
-/// Finds the dumps that the arguments name: files, directories (every `*.rdb` in them, and the base file of an append-only
-/// directory), `-` for standard input, each perhaps as `NAME=PATH`.
+/// Finds the dumps that the arguments name: files, directories (every `*.rdb` in them, compressed or not, and the base file
+/// of an append-only directory), `-` for standard input, each perhaps as `NAME=PATH`.
 ///
 /// # Errors
 /// If a path does not exist or cannot be read, a directory holds no dump, or a name is given twice.
@@ -80,13 +129,13 @@ pub fn find_dumps(arguments: &[String]) -> Result<Vec<DumpInput>, Error> {
     Ok(dumps.into_iter().zip(names).map(|((_, source), name)| DumpInput { name, source }).collect())
 }
 
-/// The dumps in a directory, by name: its `*.rdb` files (of an append-only directory, the base file), and those of an
+/// The dumps in a directory, by name: its `*.rdb` files, compressed or not (of an append-only directory, the base file), and those of an
 /// `appendonlydir` below it.
 fn dumps_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
-        if path.is_file() && path.extension().is_some_and(|extension| extension == "rdb") {
+        if path.is_file() && uncompressed_name(&path).extension().is_some_and(|extension| extension == "rdb") {
             files.push(path);
         } else if path.is_dir() && path.file_name().is_some_and(|name| name == "appendonlydir") {
             files.extend(dumps_in(&path)?);
@@ -96,8 +145,14 @@ fn dumps_in(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The path without what the compressors append to a name.
+fn uncompressed_name(path: &Path) -> PathBuf {
+    let compressed = path.extension().is_some_and(|extension| ["gz", "zst", "lz4"].iter().any(|end| extension == *end));
+    if compressed { path.with_extension("") } else { path.to_owned() }
+}
+
 fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    uncompressed_name(path).file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// A name for each dump: the one given, else that of the file, with as much of its directories as tells it apart.
@@ -143,6 +198,7 @@ mod tests {
         let names = |dumps: &[(Option<String>, Source)]| unique_names(dumps).unwrap();
         assert_eq!(names(&[file("/x/a.rdb"), file("/x/b.rdb")]), ["a", "b"]);
         assert_eq!(names(&[file("/n1/dump.rdb"), file("/n2/dump.rdb")]), ["n1/dump", "n2/dump"]);
+        assert_eq!(names(&[file("/x/a.rdb.gz"), file("/x/b.zst"), file("/x/gz.rdb")]), ["a", "b", "gz"]);
         assert!(unique_names(&[file("/x/a.rdb"), file("/x/a.rdb")]).is_err());
     }
 }

@@ -3,16 +3,16 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::facts::{Driver, FileFacts, checksum_bytes};
+use super::facts::{Driver, checksum_bytes};
+use super::look::{self, DumpLook};
 use super::ordered::Piece;
 use super::{
     DumpResult, Job, SPAN_BYTES, Stop, Worker, Workers, first_slots, push_between, slot_of_item, wait_for_order, walk,
 };
 use crate::analyze::Fold;
-use crate::cluster::placement::SlotPrint;
-use crate::cluster::slot::{SLOTS, slot_of};
+use crate::cluster::slot_of;
 use crate::error::DumpError;
-use crate::input::{DumpInput, Map, Source, map};
+use crate::input::{DumpInput, Map, Opened, Source, map};
 use crate::memory::Place;
 use crate::rdb::crc64::{self, checksum};
 use crate::rdb::{Item, Reader};
@@ -163,26 +163,18 @@ fn finish_span<F: Fold>(
     job.progress.advance((end - start) as u64, worker.keys - keys_before);
 }
 
-/// What a dump looks like from outside.
-#[derive(Debug)]
-pub struct DumpLook {
-    /// Per slot.
-    pub slots: Vec<SlotPrint>,
-    /// What it says about itself.
-    pub facts: FileFacts,
-    /// Why reading ended early, if it did, or that the checksum is wrong.
-    pub error: Option<DumpError>,
-}
-
 /// A quick look at a dump that passes over every value; of standard input there is nothing to be seen beforehand. `hash`
 /// is of a key's name.
 pub fn look_at(input: &DumpInput, hash: fn(&[u8]) -> u64) -> DumpLook {
-    let mut look =
-        DumpLook { slots: vec![SlotPrint::default(); usize::from(SLOTS)], facts: FileFacts::default(), error: None };
-    let Source::File(path) = &input.source else { return look };
-    let map = match Map::open(path) {
-        Ok(map) => map,
-        Err(error) => return DumpLook { error: Some(DumpError::Io(error)), ..look },
+    let mut look = DumpLook::default();
+    if input.source == Source::Stdin {
+        return look;
+    }
+    let map = match input.source.open() {
+        Ok(Opened::Mapped(map)) => map,
+        Ok(Opened::Pipe(_)) => return look,
+        Ok(Opened::Unpacked(mut unpacked)) => return look::through(&mut unpacked, hash),
+        Err(error) => return DumpLook { error: Some(error.into()), ..look },
     };
     let mut reader = match Reader::new(map.bytes()) {
         Ok(reader) => reader,

@@ -7,25 +7,28 @@
 //! out in the order of the file and the checksums are combined in it.
 
 mod facts;
+mod look;
 mod mapped;
 mod ordered;
 mod stream;
 
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use facts::{ChecksumState, FileFacts};
-pub use mapped::{DumpLook, look_at};
+pub use look::DumpLook;
+pub use mapped::look_at;
 
 use facts::MAX_FACT_BYTES;
 use ordered::{Ordered, Piece};
+use stream::Behind;
 
 use crate::analyze::Fold;
 use crate::cluster::slot_of;
 use crate::error::{DumpError, Error};
-use crate::input::{DumpInput, Map, Source};
+use crate::input::{DumpInput, Opened};
 use crate::measure::Measurer;
 use crate::memory::{Model, Place};
 use crate::rdb::{Fault, Item, KeyHead, RdbStr, Reader};
@@ -102,7 +105,7 @@ pub struct DumpResult<F> {
     pub keys: u64,
     /// Bytes of the RDB, up to its end or to where the reading ended.
     pub rdb_bytes: u64,
-    /// Bytes that follow the end of the RDB; absent for standard input, which is not read on.
+    /// Bytes that follow the end of the RDB; absent for a pipe, which is not read on.
     pub trailing_bytes: Option<u64>,
     /// The first of the bytes that follow.
     pub trailing_start: Vec<u8>,
@@ -138,12 +141,11 @@ pub fn read_dump<F: Fold>(
     rows: Option<Rows<'_>>,
     progress: &dyn Progress,
 ) -> Result<DumpResult<F>, Error> {
-    with_job(&input.name, setup, rows, progress, |job| match &input.source {
-        Source::File(path) => match Map::open(path) {
-            Ok(map) => mapped::read(job, &map),
-            Err(error) => job.failed(DumpError::Io(error)),
-        },
-        Source::Stdin => stream::read(job, &mut io::stdin().lock()),
+    with_job(&input.name, setup, rows, progress, |job| match input.source.open() {
+        Ok(Opened::Mapped(map)) => mapped::read(job, &map),
+        Ok(Opened::Pipe(mut pipe)) => stream::read(job, &mut pipe, Behind::Left),
+        Ok(Opened::Unpacked(mut unpacked)) => stream::read(job, &mut unpacked, Behind::Counted),
+        Err(error) => job.failed(error.into()),
     })
 }
 
@@ -158,7 +160,7 @@ pub fn read_stream_dump<F: Fold>(
     rows: Option<Rows<'_>>,
     progress: &dyn Progress,
 ) -> Result<DumpResult<F>, Error> {
-    with_job(node, setup, rows, progress, |job| stream::read(job, stream))
+    with_job(node, setup, rows, progress, |job| stream::read(job, stream, Behind::Left))
 }
 
 fn with_job<F: Fold>(

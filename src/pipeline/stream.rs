@@ -20,14 +20,23 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// Longest record of a stream that is kept in memory whole.
 const GIANT_BYTES: usize = 8 << 20;
 
-pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read) -> DumpResult<F> {
+/// What becomes of the bytes behind the end of the dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// They are not read: a pipe may stay open.
+    Left,
+    /// They are read and counted, so that whoever makes the stream can tell that its end is in order.
+    Counted,
+}
+
+pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read, behind: Behind) -> DumpResult<F> {
     let mut input = Window { stream, bytes: Vec::new(), base: 0, ended: false, error: None };
     input.fill(HEADER_LEN);
     let header = match Header::parse(&input.bytes) {
         Ok(header) => header,
         Err(_) if input.error.is_some() => {
             let error = input.error.unwrap_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof));
-            return job.failed(DumpError::Io(error));
+            return job.failed(error.into());
         }
         Err(fault) => return job.failed(DumpError::Fault { fault, key: None }),
     };
@@ -134,8 +143,16 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read) -> Dump
             wait_for_order(job);
         }
     });
+    let rdb_bytes = input.base;
+    let (mut trailing_bytes, mut trailing_start) = (None, Vec::new());
+    if behind == Behind::Counted && driver.end.is_some() {
+        input.fill(16);
+        trailing_start = input.bytes[..input.bytes.len().min(16)].to_vec();
+        input.skip_all();
+        trailing_bytes = Some(input.base - rdb_bytes);
+    }
     if let Some(error) = input.error.take() {
-        driver.error = Some(DumpError::Io(error));
+        driver.error = Some(error.into());
     }
     let computed = job.ordered.crc();
     let checksum = driver.checksum_state(computed);
@@ -144,9 +161,9 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read) -> Dump
         facts: driver.facts,
         fold,
         keys,
-        rdb_bytes: input.base,
-        trailing_bytes: None,
-        trailing_start: Vec::new(),
+        rdb_bytes,
+        trailing_bytes,
+        trailing_start,
         checksum,
         error: driver.error,
     }
@@ -192,6 +209,16 @@ impl Window<'_> {
     fn consume(&mut self, n: usize) {
         self.bytes.drain(..n);
         self.base += n as u64;
+    }
+
+    /// Passes over all that is left.
+    fn skip_all(&mut self) {
+        loop {
+            self.consume(self.bytes.len());
+            if !self.more() {
+                return;
+            }
+        }
     }
 }
 
