@@ -465,6 +465,10 @@ impl Fold for Aggregate {
         );
     }
 
+    fn rest(&mut self) {
+        self.patterns.rest();
+    }
+
     fn merge(&mut self, mut other: Aggregate) {
         self.settle_database(0);
         for (db, (totals, expires)) in other.take_databases() {

@@ -23,6 +23,8 @@ pub trait Fold: Send {
     fn observe(&mut self, measured: &Measured<'_>);
     /// Takes over what another gathered.
     fn merge(&mut self, other: Self);
+    /// The dump has been read: what only serves to take keys into account can go.
+    fn rest(&mut self) {}
 }
 
 /// Gathers nothing.

@@ -796,6 +796,12 @@ impl PatternTable {
         self.root.trim(0, self.pool.limits.max_nodes as u64, &mut self.pool);
     }
 
+    /// Gives back what only serves to take in keys.
+    pub fn rest(&mut self) {
+        self.shapes = ShapeCache::new();
+        self.cache = Cache::default();
+    }
+
     /// Takes in the keys of another table with the same limits.
     pub fn merge(&mut self, mut other: Self) {
         self.forget_cells();

@@ -221,7 +221,8 @@ pub(super) fn short_word(bytes: &[u8]) -> u64 {
 /// Remembers a number for each of the shapes seen last.
 #[derive(Debug)]
 pub(super) struct ShapeCache {
-    slots: Box<[Slot]>,
+    /// None before the first shape.
+    slots: Vec<Slot>,
     generation: u32,
 }
 
@@ -235,17 +236,20 @@ struct Slot {
 
 impl ShapeCache {
     pub(super) fn new() -> ShapeCache {
-        let empty = Slot { shape: Shape { parts: [[0; 2]; PARTS], len: 0 }, generation: 0, cell: 0 };
-        ShapeCache { slots: vec![empty; SLOTS].into(), generation: 1 }
+        ShapeCache { slots: Vec::new(), generation: 1 }
     }
 
     #[inline]
     pub(super) fn get(&self, shape: &Shape) -> Option<u32> {
-        let slot = &self.slots[shape.slot()];
+        let slot = self.slots.get(shape.slot())?;
         (slot.generation == self.generation && slot.shape.equals(shape)).then_some(slot.cell)
     }
 
     pub(super) fn put(&mut self, shape: Shape, cell: u32) {
+        if self.slots.is_empty() {
+            let empty = Slot { shape: Shape { parts: [[0; 2]; PARTS], len: 0 }, generation: 0, cell: 0 };
+            self.slots = vec![empty; SLOTS];
+        }
         self.slots[shape.slot()] = Slot { shape, generation: self.generation, cell };
     }
 

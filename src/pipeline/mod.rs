@@ -273,6 +273,7 @@ impl<'m, F: Fold, N: Fn() -> Worker<'m, F>> Workers<'m, F, N> {
             first.fold.merge(worker.fold);
             first.keys += worker.keys;
         }
+        first.fold.rest();
         (first.fold, first.keys)
     }
 }
