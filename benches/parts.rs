@@ -106,7 +106,7 @@ fn bytes(c: &mut Criterion) {
     group.bench_function("checksum", |b| b.iter(|| crc64::checksum(black_box(&text))));
     let packed = ::lzf::compress(&text).unwrap();
     let mut out = vec![0; text.len()];
-    group.bench_function("lzf", |b| b.iter(|| lzf::inflate(black_box(&packed), &mut out)));
+    group.bench_function("lzf", |b| b.iter(|| lzf::inflate(black_box(&packed), &mut out, text.len())));
     group.bench_function("lzf, by the crate", |b| b.iter(|| ::lzf::decompress(black_box(&packed), text.len())));
     group.finish();
 }

@@ -124,23 +124,16 @@ pub trait Cursor {
         let at = self.offset();
         match self.length_or_encoding()? {
             Length::Plain(n) => self.raw_string(n),
-            Length::Encoding(e) => encoded_string(self, at, e, false),
+            Length::Encoding(e) => self.encoded_string(at, e),
         }
     }
 
-    /// As [`Cursor::string`], but the string is handed to `take`. That comes to two copies of what `take` does, of which
-    /// the one for strings stored as they are has it in registers: in the loops over elements that is most of the time.
+    /// What follows the first byte, at `at`, of a string in one of the special encodings.
     ///
     /// # Errors
     /// As [`Cursor::string`].
-    #[inline(always)]
-    fn string_to(&mut self, take: impl FnOnce(RdbStr<'_>)) -> Parse<()> {
-        let at = self.offset();
-        match self.length_or_encoding()? {
-            Length::Plain(n) => take(self.raw_string(n)?),
-            Length::Encoding(e) => take(encoded_string(self, at, e, false)?),
-        }
-        Ok(())
+    fn encoded_string(&mut self, at: u64, encoding: u8) -> Parse<RdbStr<'_>> {
+        encoded_string(self, at, encoding, false)
     }
 
     /// A string whose bytes are wanted: a packed blob, a name.

@@ -16,36 +16,81 @@ pub fn check_claim(packed: u64, unpacked: u64) -> Result<(), FaultKind> {
     Ok(())
 }
 
-/// Unpacks `input` so that it fills `output` exactly.
+/// Longest literal run.
+const MAX_RUN: usize = 32;
+/// Longest copy.
+const MAX_COPY: usize = 264;
+/// Bytes copied at a time.
+const STEP: usize = 16;
+
+/// With so much room behind what is to be unpacked, unpacking is fastest.
+pub const ROOM_BYTES: usize = MAX_COPY + STEP;
+
+/// Unpacks `input` so that it fills the first `len` bytes of `output` exactly. What lies behind may be written over, too.
 ///
 /// # Errors
 /// Gives the offset inside `input` of the first instruction that cannot be followed.
-pub fn inflate(input: &[u8], output: &mut [u8]) -> Result<(), usize> {
-    let mut from = 0;
-    let mut to = 0;
+pub fn inflate(input: &[u8], output: &mut [u8], len: usize) -> Result<(), usize> {
+    let (mut from, mut to) = (0, 0);
+    let end = len;
+    // Where no instruction can reach either end: in steps of fixed size, which write over some bytes that come later.
+    while let Some(window) = input[from..].first_chunk::<{ 1 + MAX_RUN }>() {
+        let (written, rest) = output.split_at_mut(to);
+        let Some(rest) = rest.first_chunk_mut::<ROOM_BYTES>() else { break };
+        let control = usize::from(window[0]);
+        if control < MAX_RUN {
+            rest[..MAX_RUN].copy_from_slice(&window[1..]);
+            from += control + 2;
+            to += control + 1;
+            continue;
+        }
+        let (len, low, size) = match control >> 5 {
+            // The length byte comes before the low byte of the distance.
+            7 => (usize::from(window[1]) + 9, window[2], 3),
+            len => (len + 2, window[1], 2),
+        };
+        let distance = (control & 0x1f) << 8 | usize::from(low);
+        let Some(start) = to.checked_sub(distance + 1) else { return Err(from) };
+        match written[start..].first_chunk::<STEP>() {
+            Some(step) => {
+                rest[..STEP].copy_from_slice(step);
+                let mut done = STEP;
+                while done < len {
+                    output.copy_within(start + done..start + done + STEP, to + done);
+                    done += STEP;
+                }
+            }
+            None => copy_within(output, start, to, len),
+        }
+        if len > end.saturating_sub(to) {
+            return Err(from);
+        }
+        from += size;
+        to += len;
+    }
+    match output.get_mut(..end) {
+        Some(output) if to <= end => inflate_end(input, output, from, to),
+        _ => Err(from),
+    }
+}
+
+/// Goes on where the end of `input` or `output` is near.
+fn inflate_end(input: &[u8], output: &mut [u8], mut from: usize, mut to: usize) -> Result<(), usize> {
     while let Some(&control) = input.get(from) {
         let at = from;
         from += 1;
         if control < 0x20 {
             let len = usize::from(control) + 1;
-            // Nearly always there is room for the longest run, whose size is fixed; what is too much is written over.
-            if let (Some(run), Some(place)) =
-                (input.get(from..).and_then(<[u8]>::first_chunk), output[to..].first_chunk_mut::<MAX_RUN>())
-            {
-                *place = *run;
-            } else {
-                let (Some(run), Some(place)) = (input.get(from..from + len), output.get_mut(to..to + len)) else {
-                    return Err(at);
-                };
-                place.copy_from_slice(run);
-            }
+            let (Some(run), Some(place)) = (input.get(from..from + len), output.get_mut(to..to + len)) else {
+                return Err(at);
+            };
+            place.copy_from_slice(run);
             from += len;
             to += len;
             continue;
         }
         let mut len = usize::from(control >> 5) + 2;
         if len == 9 {
-            // The length byte comes before the low byte of the distance.
             len += usize::from(*input.get(from).ok_or(at)?);
             from += 1;
         }
@@ -61,33 +106,12 @@ pub fn inflate(input: &[u8], output: &mut [u8]) -> Result<(), usize> {
     if to == output.len() { Ok(()) } else { Err(input.len()) }
 }
 
-/// Longest literal run.
-const MAX_RUN: usize = 32;
-/// Bytes copied at a time.
-const STEP: usize = 16;
-
 /// Copies `len` bytes forward inside `bytes`; the ranges may overlap, then the pattern repeats.
-#[inline]
 fn copy_within(bytes: &mut [u8], from: usize, to: usize, len: usize) {
-    let distance = to - from;
-    // Whole steps write over some bytes behind, which come later; they may read only what has been written.
-    if distance >= STEP && bytes.len() - to >= len.next_multiple_of(STEP) {
-        let mut done = 0;
-        while done < len {
-            let (before, after) = bytes.split_at_mut(to + done);
-            if let (Some(step), Some(place)) =
-                (before[from + done..].first_chunk::<STEP>(), after.first_chunk_mut::<STEP>())
-            {
-                *place = *step;
-            }
-            done += STEP;
-        }
-        return;
-    }
     let mut done = 0;
     while done < len {
         // What lies between the two places repeats, so each round can copy all of it, twice as much as the last.
-        let step = (distance + done).min(len - done);
+        let step = (to + done - from).min(len - done);
         bytes.copy_within(from..from + step, to + done);
         done += step;
     }
@@ -99,7 +123,12 @@ mod tests {
 
     fn unpack(input: &[u8], len: usize) -> Result<Vec<u8>, usize> {
         let mut output = vec![0; len];
-        inflate(input, &mut output).map(|()| output)
+        inflate(input, &mut output, len)?;
+        // The same with room behind.
+        let mut roomy = vec![0; len + ROOM_BYTES];
+        inflate(input, &mut roomy, len)?;
+        assert_eq!(roomy[..len], output);
+        Ok(output)
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl<'a> RdbStr<'a> {
             RdbStr::Lzf { packed, len, .. } if len <= MAX_INT_LEN as u64 => {
                 let mut text = [0; MAX_INT_LEN];
                 let text = &mut text[..len as usize];
-                lzf::inflate(packed, text).ok()?;
+                lzf::inflate(packed, text, len as usize).ok()?;
                 canonical_int(text)
             }
             RdbStr::Lzf { .. } | RdbStr::Unread { .. } => None,
@@ -81,10 +81,13 @@ impl<'a> RdbStr<'a> {
                     return Err(Fault { at, kind: FaultKind::TooLarge { bytes: len, limit } });
                 }
                 lzf::check_claim(packed.len() as u64, len).map_err(|kind| Fault { at, kind })?;
-                scratch.resize(len as usize, 0);
-                lzf::inflate(packed, scratch)
+                let len = len as usize;
+                if scratch.len() < len + lzf::ROOM_BYTES {
+                    scratch.resize(len + lzf::ROOM_BYTES, 0);
+                }
+                lzf::inflate(packed, scratch, len)
                     .map_err(|inside| Fault { at, kind: FaultKind::LzfBroken { inside: inside as u64 } })?;
-                Ok(scratch)
+                Ok(&scratch[..len])
             }
             RdbStr::Unread { len } => Err(Fault { at: 0, kind: FaultKind::TooLarge { bytes: len, limit } }),
         }
@@ -97,8 +100,20 @@ const MAX_INT_LEN: usize = 20;
 /// Length of the decimal text of `n`, sign included.
 #[inline]
 pub fn decimal_len(n: i64) -> u64 {
-    let magnitude = n.unsigned_abs();
-    u64::from(magnitude.checked_ilog10().unwrap_or(0)) + 1 + u64::from(n < 0)
+    /// The powers of ten that fit.
+    static POWERS: [u64; MAX_INT_LEN] = {
+        let mut powers = [1; MAX_INT_LEN];
+        let mut at = 1;
+        while at < MAX_INT_LEN {
+            powers[at] = powers[at - 1] * 10;
+            at += 1;
+        }
+        powers
+    };
+    let magnitude = n.unsigned_abs() | 1; // 0 has a digit, too
+    // The binary logarithm times log10(2), then at most one too few.
+    let digits = (magnitude.ilog2() as usize + 1) * 1233 >> 12;
+    (digits + usize::from(magnitude >= POWERS[digits])) as u64 + u64::from(n < 0)
 }
 
 /// Parses what the servers' `string2ll` would: the one text that printing the integer gives.
@@ -132,7 +147,8 @@ mod tests {
 
     #[test]
     fn knows_canonical_integers() {
-        for n in [0, 1, -1, 42, i64::MAX, i64::MIN, -10, 1_000_000_000_000] {
+        let powers = (0..19).map(|power| 10i64.pow(power)).flat_map(|n| [n - 1, n, n + 1, -n, 1 - n]);
+        for n in powers.chain([42, i64::MAX, i64::MIN, 8, 9, 1 << 62, (1 << 62) - 1]) {
             assert_eq!(canonical_int(n.to_string().as_bytes()), Some(n));
             assert_eq!(decimal_len(n), n.to_string().len() as u64, "{n}");
         }

@@ -1,5 +1,6 @@
 //! Intsets: bytes per integer (u32), count (u32), the integers in ascending order.
 
+use super::packed::Entries;
 use super::{Blob, PackedFormat};
 use crate::rdb::fault::{FaultKind, Parse};
 use crate::rdb::string::RdbStr;
@@ -13,7 +14,7 @@ pub const HEADER_BYTES: usize = 8;
 /// # Errors
 /// If the header does not fit the bytes.
 #[inline]
-pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -> Parse<u64> {
+pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
     let bytes = blob.bytes;
     let actual = bytes.len() as u64;
     let Some(&[a, b, c, d, e, f, g, h]) = bytes.first_chunk() else {
@@ -30,9 +31,9 @@ pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -
     }
     let body = &bytes[HEADER_BYTES..];
     match width {
-        2 => body.as_chunks().0.iter().try_for_each(|&b| each(RdbStr::Int(i64::from(i16::from_le_bytes(b))))),
-        4 => body.as_chunks().0.iter().try_for_each(|&b| each(RdbStr::Int(i64::from(i32::from_le_bytes(b))))),
-        _ => body.as_chunks().0.iter().try_for_each(|&b| each(RdbStr::Int(i64::from_le_bytes(b)))),
+        2 => body.as_chunks().0.iter().try_for_each(|&b| each.entry(RdbStr::Int(i64::from(i16::from_le_bytes(b))))),
+        4 => body.as_chunks().0.iter().try_for_each(|&b| each.entry(RdbStr::Int(i64::from(i32::from_le_bytes(b))))),
+        _ => body.as_chunks().0.iter().try_for_each(|&b| each.entry(RdbStr::Int(i64::from_le_bytes(b)))),
     }?;
     Ok(count)
 }

@@ -1,5 +1,6 @@
 //! Listpacks: total bytes (u32), count (u16), entries with their length behind them, 0xff.
 
+use super::packed::Entries;
 use super::{Blob, PackedFormat};
 use crate::rdb::fault::{FaultKind, Parse};
 use crate::rdb::string::RdbStr;
@@ -15,7 +16,7 @@ const UNKNOWN_COUNT: u16 = u16::MAX;
 /// # Errors
 /// If the header, an entry or the end is not as the format has it.
 #[inline]
-pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -> Parse<u64> {
+pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
     let bytes = blob.bytes;
     if bytes.len() < HEADER_BYTES + 1 {
         return Err(blob.fault(0, FaultKind::BlobHeader { what: WHAT, claimed: 7, actual: bytes.len() as u64 }));
@@ -40,12 +41,12 @@ pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -
         let size = match string_head(rest, first).ok_or_else(broken)? {
             Some((head, len)) => {
                 let end = head.checked_add(len).ok_or_else(broken)?;
-                each(RdbStr::Raw(rest.get(head..end).ok_or_else(broken)?))?;
+                each.entry(RdbStr::Raw(rest.get(head..end).ok_or_else(broken)?))?;
                 end
             }
             None => {
                 let (int, size) = int(rest, first).ok_or_else(broken)?;
-                each(RdbStr::Int(int))?;
+                each.entry(RdbStr::Int(int))?;
                 size
             }
         };

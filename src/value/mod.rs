@@ -6,6 +6,7 @@
 pub mod intset;
 pub mod listpack;
 pub mod module;
+mod packed;
 pub mod stream;
 pub mod visit;
 pub mod ziplist;
@@ -15,14 +16,25 @@ pub use module::ModuleName;
 pub use visit::{Packed, PackedFormat, Score, StreamFacts, StreamId, Visit};
 
 use crate::rdb::constants::{Dialect, TypeByte};
-use crate::rdb::cursor::Cursor;
+use crate::rdb::cursor::{Cursor, Length};
 use crate::rdb::fault::{Fault, FaultKind, Parse};
-use crate::rdb::string::RdbStr;
 
 /// Longest packed container that is unpacked: the servers never make them longer than 1 GiB.
 pub const MAX_BLOB_BYTES: u64 = 1 << 30;
 /// Latest time that a field can expire at (`EB_EXPIRE_TIME_MAX` of Redis 7.4).
 const MAX_FIELD_EXPIRY_MS: i64 = (1 << 48) - 1;
+
+/// Reads a string and hands it to a method of the visitor, which is compiled in twice: once for strings stored as they are,
+/// which then come in registers. In the loops over elements that is most of the time.
+macro_rules! string {
+    ($cursor:ident, $visit:ident.$take:ident) => {{
+        let at = $cursor.offset();
+        match $cursor.length_or_encoding()? {
+            Length::Plain(n) => $visit.$take($cursor.raw_string(n)?),
+            Length::Encoding(encoding) => $visit.$take($cursor.encoded_string(at, encoding)?),
+        }
+    }};
+}
 
 /// Working memory of decoding, to be used again for each value.
 #[derive(Debug, Default)]
@@ -72,7 +84,7 @@ pub fn decode<C: Cursor, V: Visit>(
     visit: &mut V,
 ) -> Result<Option<Fault>, Fault> {
     if kind == TypeByte::STRING {
-        cursor.string_to(|string| visit.string(string))?;
+        string!(cursor, visit.string);
         return Ok(None);
     }
     scratch.fault = None;
@@ -88,23 +100,25 @@ fn decode_collection<C: Cursor, V: Visit>(
     visit: &mut V,
 ) -> Parse<()> {
     use PackedFormat::{Intset, Listpack, Ziplist, Zipmap};
+    use packed::{elements, fields, fields_with_expiry, scored};
+
     match kind {
         TypeByte::LIST | TypeByte::SET => {
             for _ in 0..begin(cursor, visit)? {
-                cursor.string_to(|string| visit.element(string))?;
+                string!(cursor, visit.element);
             }
             Ok(())
         }
         TypeByte::ZSET => {
             for _ in 0..begin(cursor, visit)? {
-                cursor.string_to(|string| visit.element(string))?;
+                string!(cursor, visit.element);
                 visit.score(Score::Number(old_double(cursor, scratch)?));
             }
             Ok(())
         }
         TypeByte::ZSET_2 => {
             for _ in 0..begin(cursor, visit)? {
-                cursor.string_to(|string| visit.element(string))?;
+                string!(cursor, visit.element);
                 let at = cursor.offset();
                 let score = cursor.double()?;
                 if score.is_nan() {
@@ -116,8 +130,8 @@ fn decode_collection<C: Cursor, V: Visit>(
         }
         TypeByte::HASH => {
             for _ in 0..begin(cursor, visit)? {
-                cursor.string_to(|string| visit.field(string))?;
-                cursor.string_to(|string| visit.field_value(string))?;
+                string!(cursor, visit.field);
+                string!(cursor, visit.field_value);
                 visit.field_expiry(None);
             }
             Ok(())
@@ -135,8 +149,8 @@ fn decode_collection<C: Cursor, V: Visit>(
         }
         TypeByte::HASH_METADATA_PRE_GA_OR_HASH_2 => {
             for _ in 0..begin(cursor, visit)? {
-                cursor.string_to(|string| visit.field(string))?;
-                cursor.string_to(|string| visit.field_value(string))?;
+                string!(cursor, visit.field);
+                string!(cursor, visit.field_value);
                 let at = cursor.offset();
                 let ms = cursor.millis()?;
                 if ms < -1 {
@@ -213,8 +227,8 @@ fn fields_after_ttl<C: Cursor, V: Visit>(
     for _ in 0..begin(cursor, visit)? {
         let at = cursor.offset();
         let ttl = cursor.length()? as i64;
-        cursor.string_to(|string| visit.field(string))?;
-        cursor.string_to(|string| visit.field_value(string))?;
+        string!(cursor, visit.field);
+        string!(cursor, visit.field_value);
         if ttl == 0 {
             visit.field_expiry(None);
         } else {
@@ -234,116 +248,6 @@ fn check_field_expiry(at: u64, ms: i64) -> Parse<()> {
     } else {
         Err(Fault { at, kind: FaultKind::BadFieldExpiry { found: ms } })
     }
-}
-
-/// Gives every entry of the container at `cursor` to `each`, with its index. They come in groups of `group`.
-///
-/// What is wrong inside the container is noted; only where it ends in the file must be known.
-#[inline]
-fn walk<C: Cursor, V: Visit>(
-    cursor: &mut C,
-    format: PackedFormat,
-    group: u64,
-    scratch: &mut Scratch,
-    visit: &mut V,
-    mut each: impl FnMut(&mut V, u64, RdbStr<'_>, u64) -> Parse<()>,
-) -> Parse<()> {
-    let at = cursor.offset();
-    let stored = cursor.blob()?;
-    let walked = (|| {
-        let compressed_bytes = match stored {
-            RdbStr::Lzf { packed, .. } => Some(packed.len() as u64),
-            _ => None,
-        };
-        let bytes = stored.bytes(&mut scratch.blob, MAX_BLOB_BYTES)?;
-        if bytes.is_empty() {
-            return Err(Fault { at, kind: FaultKind::EmptyBlob { what: format.name() } });
-        }
-        visit.packed(Packed { format, bytes, compressed_bytes });
-        let blob = Blob { bytes, at };
-        let mut index = 0;
-        let each = |entry: RdbStr<'_>| {
-            each(visit, index % group, entry, at)?;
-            index += 1;
-            Ok(())
-        };
-        let entries = match format {
-            PackedFormat::Ziplist => ziplist::walk(blob, each),
-            PackedFormat::Listpack => listpack::walk(blob, each),
-            PackedFormat::Intset => intset::walk(blob, each),
-            PackedFormat::Zipmap => zipmap::walk(blob, each),
-        }?;
-        if !entries.is_multiple_of(group) {
-            return Err(Fault { at, kind: FaultKind::OddEntries { what: format.name(), entries } });
-        }
-        Ok(())
-    })();
-    if let Err(fault) = walked {
-        scratch.note(fault);
-    }
-    Ok(())
-}
-
-fn elements<C: Cursor, V: Visit>(
-    cursor: &mut C,
-    format: PackedFormat,
-    scratch: &mut Scratch,
-    visit: &mut V,
-) -> Parse<()> {
-    walk(cursor, format, 1, scratch, visit, |visit, _, entry, _| {
-        visit.element(entry);
-        Ok(())
-    })
-}
-
-fn scored<C: Cursor, V: Visit>(
-    cursor: &mut C,
-    format: PackedFormat,
-    scratch: &mut Scratch,
-    visit: &mut V,
-) -> Parse<()> {
-    walk(cursor, format, 2, scratch, visit, |visit, role, entry, _| {
-        if role == 0 {
-            visit.element(entry);
-        } else {
-            visit.score(Score::Entry(entry));
-        }
-        Ok(())
-    })
-}
-
-fn fields<C: Cursor, V: Visit>(
-    cursor: &mut C,
-    format: PackedFormat,
-    scratch: &mut Scratch,
-    visit: &mut V,
-) -> Parse<()> {
-    walk(cursor, format, 2, scratch, visit, |visit, role, entry, _| {
-        if role == 0 {
-            visit.field(entry);
-        } else {
-            visit.field_value(entry);
-            visit.field_expiry(None);
-        }
-        Ok(())
-    })
-}
-
-fn fields_with_expiry<C: Cursor, V: Visit>(cursor: &mut C, scratch: &mut Scratch, visit: &mut V) -> Parse<()> {
-    walk(cursor, PackedFormat::Listpack, 3, scratch, visit, |visit, role, entry, at| {
-        match role {
-            0 => visit.field(entry),
-            1 => visit.field_value(entry),
-            _ => {
-                let ms = entry.as_int().unwrap_or(-1);
-                visit.field_expiry((ms != 0).then_some(ms));
-                if ms != 0 {
-                    check_field_expiry(at, ms)?;
-                }
-            }
-        }
-        Ok(())
-    })
 }
 
 /// The double of the oldest sorted sets: a length byte and text, or one of three special values.

@@ -1,6 +1,7 @@
 //! Ziplists: total bytes (u32), offset of the last entry (u32), count (u16), entries with the previous one's size
 //! before them, 0xff.
 
+use super::packed::Entries;
 use super::{Blob, PackedFormat};
 use crate::rdb::fault::{FaultKind, Parse};
 use crate::rdb::string::RdbStr;
@@ -16,7 +17,7 @@ const UNKNOWN_COUNT: u16 = u16::MAX;
 /// # Errors
 /// If the header, an entry or the end is not as the format has it.
 #[inline]
-pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -> Parse<u64> {
+pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
     let bytes = blob.bytes;
     if bytes.len() < HEADER_BYTES + 1 {
         return Err(blob.fault(0, FaultKind::BlobHeader { what: WHAT, claimed: 11, actual: bytes.len() as u64 }));
@@ -45,12 +46,12 @@ pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -
         let size = match string_head(entry, encoding).ok_or_else(broken)? {
             Some((head, len)) => {
                 let end = head.checked_add(len).ok_or_else(broken)?;
-                each(RdbStr::Raw(entry.get(head..end).ok_or_else(broken)?))?;
+                each.entry(RdbStr::Raw(entry.get(head..end).ok_or_else(broken)?))?;
                 end
             }
             None => {
                 let (int, size) = int(entry, encoding).ok_or_else(broken)?;
-                each(RdbStr::Int(int))?;
+                each.entry(RdbStr::Int(int))?;
                 size
             }
         };

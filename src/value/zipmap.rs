@@ -1,5 +1,6 @@
 //! Zipmaps, the small hashes of Redis 2.4: count (u8), then field, value and spare bytes in turn, 0xff.
 
+use super::packed::Entries;
 use super::{Blob, PackedFormat};
 use crate::rdb::fault::{FaultKind, Parse};
 use crate::rdb::string::RdbStr;
@@ -12,7 +13,7 @@ const UNKNOWN_COUNT: u8 = 254;
 ///
 /// # Errors
 /// If an entry or the end is not as the format has it.
-pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -> Parse<u64> {
+pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
     let bytes = blob.bytes;
     let Some(&count) = bytes.first() else {
         return Err(blob.fault(0, FaultKind::EmptyBlob { what: WHAT }));
@@ -27,8 +28,8 @@ pub fn walk<'a>(blob: Blob<'a>, mut each: impl FnMut(RdbStr<'a>) -> Parse<()>) -
                 let broken = || blob.fault(pos, FaultKind::BlobEntry { what: WHAT, byte });
                 let (field, after) = string(bytes, pos, false).ok_or_else(broken)?;
                 let (value, after) = string(bytes, after, true).ok_or_else(broken)?;
-                each(RdbStr::Raw(field))?;
-                each(RdbStr::Raw(value))?;
+                each.entry(RdbStr::Raw(field))?;
+                each.entry(RdbStr::Raw(value))?;
                 entries += 2;
                 pos = after;
             }
