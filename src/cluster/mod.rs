@@ -1,5 +1,6 @@
 //! Slots of keys, and which node owns them.
 
+pub mod balance;
 pub mod placement;
 pub mod slot;
 pub mod topology;
