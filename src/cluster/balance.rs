@@ -139,7 +139,7 @@ impl Problem {
             self.in_runs(self.shed(2 * self.trifle())),
             self.in_runs(self.shed(0)),
             self.by_size(self.shed(0)),
-            if known.is_empty() { self.from_scratch() } else { known.to_vec() },
+            if known.is_empty() { self.anew() } else { known.to_vec() },
         ];
         let mut layouts: Vec<Layout<'_>> = starts.into_iter().map(|at| Layout::new(self, at)).collect();
         for layout in &mut layouts {
@@ -257,7 +257,7 @@ impl Problem {
 
     /// Gives all items anew, heaviest first, to the node that has least, and then each node the name of the one whose bytes it
     /// has most of.
-    fn from_scratch(&self) -> Vec<usize> {
+    fn anew(&self) -> Vec<usize> {
         let count = self.items.len();
         let at = self.by_size(Shed { kept: vec![None; count], pool: (0..count).collect() });
         let mut common: Vec<(usize, usize, u64)> =

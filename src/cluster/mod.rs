@@ -1,7 +1,9 @@
 //! Slots of keys, and which node owns them.
 
 pub mod balance;
+pub mod migrate;
 pub mod placement;
+pub mod plan;
 pub mod slot;
 pub mod topology;
 

@@ -68,6 +68,11 @@ fn append(ranges: &mut Vec<SlotRange>, next: SlotRange) {
     }
 }
 
+/// All of `ranges` as one text, as CLUSTER NODES has them: `0-5460 7000`.
+pub fn join_ranges(ranges: &[SlotRange]) -> String {
+    ranges.iter().map(SlotRange::to_string).collect::<Vec<_>>().join(" ")
+}
+
 /// At most `at_most` of `ranges` and how many are left out: `0-5460, 7000 and 12 more`.
 ///
 /// No ranges at all read `none`. If `at_most` is 0, only their number is given: `12 ranges`.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+use crate::cluster::migrate::SlotMigration;
 use crate::rdb::{Dialect, Header};
 
 /// A generation of memory layout: servers that account for the same value alike.
@@ -78,6 +79,15 @@ impl Server {
     /// The family whose memory layout the server has.
     pub fn family(self) -> Family {
         self.family
+    }
+
+    /// How it moves slots between the nodes of a cluster.
+    pub fn slot_migration(self) -> SlotMigration {
+        match self.product {
+            Product::Valkey if self.version >= (9, 0) => SlotMigration::MigrateSlots,
+            Product::Redis if self.version >= (8, 4) => SlotMigration::MigrationImport,
+            _ => SlotMigration::SetSlot,
+        }
     }
 
     /// The Redis that calls itself `version` in the dump's `redis-ver`.
@@ -172,6 +182,16 @@ mod tests {
             ("valkey-9.1", Family::V90),
         ] {
             assert_eq!(text.parse::<Server>().unwrap().family(), family, "{text}");
+        }
+        for (text, migration) in [
+            ("redis-3.0", SlotMigration::SetSlot),
+            ("redis-8.2", SlotMigration::SetSlot),
+            ("redis-8.4", SlotMigration::MigrationImport),
+            ("redis-10.0", SlotMigration::MigrationImport),
+            ("valkey-8.1", SlotMigration::SetSlot),
+            ("valkey-9.0", SlotMigration::MigrateSlots),
+        ] {
+            assert_eq!(text.parse::<Server>().unwrap().slot_migration(), migration, "{text}");
         }
         assert!("keydb-6".parse::<Server>().is_err());
         assert!("redis-x".parse::<Server>().is_err());
