@@ -1,5 +1,9 @@
 //! Puts the dumps of a run together into one [`Summary`]: which count, which node each is of, what stands out.
 
+mod rebalance;
+
+pub use rebalance::RebalanceOptions;
+
 use crate::analyze::Fold;
 use crate::analyze::aggregate::{Aggregate, SlotTotals};
 use crate::analyze::big::{BigThresholds, Severity};
@@ -39,6 +43,8 @@ pub struct RunOptions {
     pub big: BigThresholds,
     /// Keys in each list.
     pub top: usize,
+    /// Make this rebalance plan; if absent, the plan for the nodes there are, where the dumps say that they are of a cluster.
+    pub rebalance: Option<RebalanceOptions>,
 }
 
 impl RunOptions {
@@ -119,6 +125,9 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
     let slots_row = slots_row(&slots, HEAVY_SLOTS);
     let cluster = cluster_row(&dumps, &counted, &placed, &nodes, topology);
     let imbalance = imbalance(&nodes);
+    let planned = (cluster.is_some() || options.rebalance.is_some())
+        .then(|| rebalance::planned(&dumps, &counted, &placed, options, topology))
+        .flatten();
 
     let mut sum: Option<Aggregate> = None;
     for (i, dump) in dumps.into_iter().enumerate() {
@@ -170,6 +179,7 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
         imbalance,
         cluster,
         slots: slots_row,
+        rebalance: None,
         types,
         databases,
         expiry,
@@ -188,6 +198,7 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
             now: options.now_ms.map(units::rfc3339_ms),
         },
     };
+    summary.rebalance = planned.map(|planned| planned.with_keys(&summary, options.top));
     summary.findings = findings(&summary);
     (summary, exit)
 }
@@ -653,7 +664,7 @@ fn imbalance_findings(summary: &Summary, add: &mut impl FnMut(Severity, FindingK
         )
     });
     let advice = if cause.is_empty() {
-        "Move slots from this node to the others."
+        "Move slots from this node to the others; `rdbscope plan` says which."
     } else {
         "A key lives in one slot: moving slots or adding nodes cannot spread it. Split it first."
     };

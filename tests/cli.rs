@@ -29,7 +29,7 @@ fn sound() -> Vec<u8> {
 fn zero_is_done() {
     assert!(run(&["--help"]).expect(0).text().contains("Exit codes"));
     assert!(run(&["--version"]).expect(0).text().contains(env!("CARGO_PKG_VERSION")));
-    for command in ["report", "keys"] {
+    for command in ["report", "keys", "plan"] {
         assert!(run(&[command, "--help"]).expect(0).text().contains("Example"), "{command}");
     }
     let done = run(&["cluster/dump-7001.rdb"]).expect(0);

@@ -80,6 +80,16 @@ fn overview_of_the_cluster() {
 }
 
 #[test]
+fn plans_of_the_cluster() {
+    golden("plan.txt", &of_cluster(&["plan"]));
+    golden("plan-two.txt", &of_cluster(&["plan", "--nodes-target", "2"]));
+    golden("plan-four.json", &of_cluster(&["plan", "--nodes-target", "4", "--json"]));
+    golden("plan.sh", &of_cluster(&["plan", "--commands"]));
+    golden("plan-valkey.sh", &of_cluster(&["plan", "--commands", "--server", "valkey-9.0"]));
+    golden("plan-redis.sh", &of_cluster(&["plan", "--commands", "--server", "redis-8.4"]));
+}
+
+#[test]
 fn page_of_the_cluster() {
     golden("cluster.html", page_of_cluster().as_bytes());
 }

@@ -7,11 +7,13 @@ pub mod aggregate;
 pub mod big;
 pub mod histogram;
 pub mod pattern;
+pub mod rebalance;
 mod shape;
 pub mod summary;
 pub mod top;
 
 pub use aggregate::Aggregate;
+pub use rebalance::Rebalance;
 pub use summary::Summary;
 pub use top::{TopKey, TopKeys};
 

@@ -6,6 +6,7 @@ use super::aggregate::{Aggregate, EXPIRY_BUCKETS, Group, IDLE_BUCKETS, SlotTotal
 use super::big::{BigThresholds, Severity};
 use super::histogram::Histogram;
 use super::pattern::Pattern;
+use super::rebalance::Rebalance;
 use super::top::TopKey;
 use crate::cluster::topology::SlotRange;
 use crate::escape::{Escape, glob_text};
@@ -95,6 +96,9 @@ pub struct Summary {
     pub cluster: Option<ClusterRow>,
     /// Memory of the slots.
     pub slots: SlotsRow,
+    /// Which slots to move so that memory is even; absent without a cluster of two nodes or more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebalance: Option<Rebalance>,
     /// Types with their encodings.
     pub types: Vec<TypeRow>,
     /// The logical databases.

@@ -16,6 +16,7 @@ Examples:
   rdbscope keys dump.rdb --top 20                       the 20 largest keys
   rdbscope keys dump.rdb --type hash --match 'user:*' --min-elements 1000
   rdbscope keys a=n1/dump.rdb b=n2/dump.rdb -o keys.csv two nodes, named a and b
+  rdbscope plan node-*.rdb --nodes nodes.conf           which slots to move so that memory is even
   redis-cli --rdb - | rdbscope -                        from a pipe
 
 Exit codes: 0 done, 2 usage or output, 3 a file cannot be opened or is no RDB, 4 a dump is damaged or
@@ -42,6 +43,9 @@ pub enum Command {
     /// Print one row per key.
     #[command(after_help = KEYS_HELP)]
     Keys(KeysArgs),
+    /// Say which slots to move from which node to which, so that memory is even with the fewest bytes moved.
+    #[command(after_help = PLAN_HELP)]
+    Plan(PlanArgs),
 }
 
 const KEYS_HELP: &str = "\
@@ -56,6 +60,17 @@ Examples:
   rdbscope keys dump.rdb --top 100 -o biggest.csv
   rdbscope keys dump.rdb --expiry none --min-memory 1MB
   rdbscope keys dump.rdb --format jsonl | jq .key";
+
+const PLAN_HELP: &str = "\
+Every node is to be within 5 per cent of the mean, or as near as whole slots allow. The commands are those of
+the servers that wrote the dumps, or of --server: CLUSTER MIGRATESLOTS for Valkey 9, CLUSTER MIGRATION IMPORT
+for Redis 8.4 and later, SETSLOT and MIGRATE for others.
+
+Examples:
+  rdbscope plan node-*.rdb --nodes nodes.conf
+  rdbscope plan node-*.rdb --nodes nodes.conf --nodes-target 4
+  rdbscope plan node-*.rdb --nodes nodes.conf --remove node-3
+  rdbscope plan node-*.rdb --nodes nodes.conf --commands > plan.sh";
 
 #[derive(Debug, Args)]
 pub struct OverviewArgs {
@@ -81,6 +96,24 @@ pub struct ReportArgs {
     pub json: Option<PathBuf>,
     #[command(flatten)]
     pub text: TextArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// For so many nodes instead of those there are: the lightest leave, or new ones join.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16384))]
+    pub nodes_target: Option<u16>,
+    /// Nodes that are to leave, by name.
+    #[arg(long, value_name = "NODE", value_delimiter = ',')]
+    pub remove: Vec<String>,
+    /// Print the plan as one JSON document instead.
+    #[arg(long, conflicts_with = "commands")]
+    pub json: bool,
+    /// Print the commands instead, as a shell script.
+    #[arg(long)]
+    pub commands: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Parser as _;
 
-use super::args::{Cli, Command, Format, InputArgs, KeysArgs, ModelArgs, OverviewArgs, ReportArgs, TextArgs, YesNo};
+use super::args::{
+    Cli, Command, Format, InputArgs, KeysArgs, ModelArgs, OverviewArgs, PlanArgs, ReportArgs, TextArgs, YesNo,
+};
 use super::filter::KeyFilter;
 use super::progress::Bar;
 use super::target::TargetFile;
@@ -24,10 +26,10 @@ use crate::input::{DumpInput, Source, find_dumps};
 use crate::measure::Measured;
 use crate::memory::{Model, Server, Thresholds};
 use crate::output::columns::{Csv, Filter, JsonLines};
-use crate::output::{html, json, text};
+use crate::output::{html, json, plan as plan_output, runbook, text};
 use crate::pipeline::{self, DumpLook, DumpResult, FileFacts, RowBuffer, RowDump, RowFormat, Rows, Setup};
 use crate::record::KeyRecord;
-use crate::report::{DamageCount, ReadDump, RunOptions, exit_of, summarize};
+use crate::report::{DamageCount, ReadDump, RebalanceOptions, RunOptions, exit_of, summarize};
 
 /// Keys in each list of a report.
 const REPORT_TOP: usize = 100;
@@ -40,6 +42,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Some(Command::Report(args)) => in_pool(&args.input, || report(&args)),
         Some(Command::Keys(args)) => in_pool(&args.input, || keys(&args)),
+        Some(Command::Plan(args)) => in_pool(&args.input, || plan(&args)),
         None => in_pool(&cli.overview.input, || overview(&cli.overview)),
     };
     let exit = match done {
@@ -104,6 +107,7 @@ impl Run {
             compare_settings,
             big: BigThresholds::default(),
             top,
+            rebalance: None,
         };
         Ok(Run { inputs: find_dumps(&args.dumps)?, options, topology, progress: !args.no_progress })
     }
@@ -308,6 +312,46 @@ fn report(args: &ReportArgs) -> Result<Exit, Error> {
     }
     say(&format!("wrote {}", args.output.display()));
     Ok(exit)
+}
+
+fn plan(args: &PlanArgs) -> Result<Exit, Error> {
+    let mut run = Run::new(&args.input, REPORT_TOP)?;
+    run.options.rebalance =
+        Some(RebalanceOptions { nodes_target: args.nodes_target.map(usize::from), leaving: args.remove.clone() });
+    let (summary, exit) = summary_of(&run)?;
+    let Some(rebalance) = &summary.rebalance else {
+        // A dump that could not be read has been complained about, and may be the reason.
+        return if exit == Exit::Done { Err(Error::usage(why_no_plan(&summary, args))) } else { Ok(exit) };
+    };
+    let known = |name: &&String| rebalance.plan.nodes.iter().any(|node| node.node.name == **name);
+    if let Some(unknown) = args.remove.iter().find(|name| !known(name)) {
+        let names: Vec<&str> = rebalance.plan.nodes.iter().map(|node| node.node.name.as_str()).collect();
+        return Err(Error::usage(format!("--remove: `{unknown}` is none of the nodes: {}", names.join(", "))));
+    }
+    let mut out = anstream::stdout().lock();
+    let written = if args.json {
+        plan_output::write_json(rebalance, summary.complete, &mut out)
+    } else if args.commands {
+        out.write_all(runbook::runbook(rebalance).as_bytes())
+    } else {
+        plan_output::write(rebalance, &mut out)
+    };
+    written.and_then(|()| out.flush()).map_err(|error| Error::output(None, error))?;
+    Ok(exit)
+}
+
+/// Why there is nothing to plan.
+fn why_no_plan(summary: &Summary, args: &PlanArgs) -> String {
+    let why = match summary.nodes.len() {
+        0 | 1 if args.nodes_target.is_none() && args.remove.is_empty() => {
+            "there is one node; give the dumps of all masters, or --nodes-target to spread this one"
+        }
+        0 | 1 => "there is one node, and one there is to be",
+        _ if summary.nodes.len() <= args.remove.len() => "--remove leaves no node",
+        _ if args.input.nodes.is_some() => "fewer than two of the dumps are of masters in the nodes file",
+        _ => "the dumps have keys in the same slots, so they are not of one cluster; give --nodes if they are",
+    };
+    format!("no plan: {why}")
 }
 
 /// Reads the dumps one after the other, each with all threads, so that rows come in their order.

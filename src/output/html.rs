@@ -1297,6 +1297,7 @@ mod tests {
             compare_settings: Vec::new(),
             big: BigThresholds::default(),
             top: 10,
+            rebalance: None,
         };
         summarize(Vec::new(), &options, None).0
     }

@@ -3,5 +3,7 @@
 pub mod columns;
 pub mod html;
 pub mod json;
+pub mod plan;
+pub mod runbook;
 pub mod table;
 pub mod text;

@@ -10,7 +10,7 @@ use crate::analyze::big::Severity;
 use crate::analyze::summary::{DumpRole, DumpRow, KeyRow, TotalsRow};
 use crate::units::{bytes, count, percent, ratio};
 
-const BOLD: Style = Style::new().bold();
+pub(super) const BOLD: Style = Style::new().bold();
 /// Rows that a list shows.
 const SHOWN: usize = 10;
 /// Characters of a key or pattern that a row shows.
@@ -32,7 +32,7 @@ pub fn write(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     comparisons(summary, out)
 }
 
-fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
+pub(super) fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "\n{BOLD}{text}{BOLD:#}")
 }
 
@@ -44,7 +44,7 @@ fn cut(name: &str) -> String {
     }
 }
 
-fn name(name: &str) -> String {
+pub(super) fn name(name: &str) -> String {
     if name.is_empty() { "(empty name)".to_owned() } else { cut(name) }
 }
 
