@@ -29,7 +29,7 @@ impl Escape {
                 let _ = BASE64_STANDARD.encode_slice(bytes, &mut out[start..]);
             }
             // Most names are plain: those need no second look.
-            _ if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\') => out.extend_from_slice(bytes),
+            _ if is_plain(bytes) => out.extend_from_slice(bytes),
             Escape::Ascii => bytes.iter().for_each(|byte| append_byte(*byte, out)),
             Escape::Utf8 => {
                 for chunk in bytes.utf8_chunks() {
@@ -54,6 +54,12 @@ impl Escape {
         self.append(bytes, &mut out);
         String::from_utf8(out).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
     }
+}
+
+/// Whether all bytes are printable ASCII and no backslash. Looks at all of them, which takes vectors and no guesses.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |plain, byte| plain & (byte.wrapping_sub(b' ') < 0x5f) & (*byte != b'\\'))
 }
 
 /// A glob as text: as UTF-8, but with its backslashes as they are, since they are the glob's own.

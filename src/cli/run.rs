@@ -27,7 +27,7 @@ use crate::measure::Measured;
 use crate::memory::{Model, Server, Thresholds};
 use crate::output::columns::{Csv, Filter, JsonLines};
 use crate::output::{html, json, plan as plan_output, runbook, text};
-use crate::pipeline::{self, DumpLook, DumpResult, FileFacts, RowBuffer, RowDump, RowFormat, Rows, Setup};
+use crate::pipeline::{self, DumpLook, DumpResult, FileFacts, RowDump, RowFormat, Rows, Setup};
 use crate::record::KeyRecord;
 use crate::report::{DamageCount, ReadDump, RebalanceOptions, RunOptions, exit_of, summarize};
 
@@ -409,12 +409,12 @@ fn write_keys(run: &Run, args: &KeysArgs, filter: &KeyFilter, out: &mut (dyn Wri
     }
     if let Some(top) = top {
         let format = RowsOf { args, filter: &KeyFilter::default() };
-        let mut buffer = RowBuffer::default();
+        let mut buffer = Vec::new();
         for key in top.into_sorted() {
             let dump = RowDump { node: &run.inputs[key.dump].name, now_ms: None };
             format.row(dump, &key.record(), &mut buffer);
         }
-        out.write_all(&buffer.take()).map_err(|e| Error::output(None, e))?;
+        out.write_all(&buffer).map_err(|e| Error::output(None, e))?;
     }
     bar.finish();
     out.flush().map_err(|e| Error::output(None, e))?;
@@ -428,7 +428,7 @@ struct RowsOf<'a> {
 }
 
 impl RowFormat for RowsOf<'_> {
-    fn row(&self, dump: RowDump<'_>, record: &KeyRecord<'_>, out: &mut RowBuffer) {
+    fn row(&self, dump: RowDump<'_>, record: &KeyRecord<'_>, out: &mut Vec<u8>) {
         let TextArgs { escape, spreadsheet } = self.args.text;
         let filter = self.filter;
         match self.args.format {

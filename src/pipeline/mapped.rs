@@ -154,7 +154,7 @@ fn finish_span<F: Fold>(
     map: &Map,
     lost: u64,
 ) {
-    let mut rows = worker.take_rows(job.format.is_some());
+    let mut rows = job.ordered.take_rows(&mut worker.rows);
     if map::lost_pages() != lost {
         rows.clear(); // zeros may have been read for what was in the file
     }

@@ -13,7 +13,6 @@ mod ordered;
 mod stream;
 
 use std::io::{Read, Write};
-use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -41,7 +40,7 @@ const MAX_WAITING: usize = 32;
 /// Encodes a row for a key, if it is to have one.
 pub trait RowFormat: Sync {
     /// Appends the row for a key of `dump` to `out`.
-    fn row(&self, dump: RowDump<'_>, record: &KeyRecord<'_>, out: &mut RowBuffer);
+    fn row(&self, dump: RowDump<'_>, record: &KeyRecord<'_>, out: &mut Vec<u8>);
 }
 
 /// The dump that a row is of.
@@ -51,33 +50,6 @@ pub struct RowDump<'d> {
     pub node: &'d str,
     /// The time that its expiries are measured from, in milliseconds since 1970.
     pub now_ms: Option<i64>,
-}
-
-/// Rows of a span, encoded.
-#[allow(missing_debug_implementations)] // buffers
-pub struct RowBuffer {
-    /// Rows of comma-separated values.
-    pub csv: csv::Writer<Vec<u8>>,
-    /// Rows in any other format.
-    pub text: Vec<u8>,
-    /// Working memory for one field.
-    pub scratch: Vec<u8>,
-}
-
-impl Default for RowBuffer {
-    fn default() -> RowBuffer {
-        RowBuffer { csv: csv::Writer::from_writer(Vec::new()), text: Vec::new(), scratch: Vec::new() }
-    }
-}
-
-impl RowBuffer {
-    /// The rows so far; the buffer is empty again.
-    pub fn take(&mut self) -> Vec<u8> {
-        let csv = mem::replace(&mut self.csv, csv::Writer::from_writer(Vec::new()));
-        let mut bytes = csv.into_inner().unwrap_or_default(); // writing to memory cannot fail
-        bytes.append(&mut self.text);
-        bytes
-    }
 }
 
 /// Where rows go: a format, and a writer that gets them in order.
@@ -211,7 +183,7 @@ impl<F: Fold> Job<'_, '_, F> {
 struct Worker<'m, F> {
     measurer: Measurer<'m>,
     fold: F,
-    rows: RowBuffer,
+    rows: Vec<u8>,
     keys: u64,
     now_ms: Option<i64>,
 }
@@ -226,7 +198,7 @@ impl<'m, F: Fold> Worker<'m, F> {
         Worker {
             measurer: Measurer::new(model, others),
             fold: job.setup.fold(facts, first_keys),
-            rows: RowBuffer::default(),
+            rows: Vec::new(),
             keys: 0,
             now_ms: job.setup.now_ms(facts),
         }
@@ -243,10 +215,6 @@ impl<'m, F: Fold> Worker<'m, F> {
             let record = measured.record;
             format.row(RowDump { node: job.node, now_ms: self.now_ms }, &record, &mut self.rows);
         }
-    }
-
-    fn take_rows(&mut self, any: bool) -> Vec<u8> {
-        if any { self.rows.take() } else { Vec::new() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -26,19 +27,21 @@ pub(super) struct OrderedState<'o> {
     waiting: BTreeMap<u64, Piece>,
     crc: u64,
     out: Option<&'o mut (dyn Write + Send)>,
+    /// Buffers of rows that have been written, to be used again.
+    spare: Vec<Vec<u8>>,
     error: Option<io::Error>,
 }
 
 impl<'o> Ordered<'o> {
     pub(super) fn new(out: Option<&'o mut (dyn Write + Send)>) -> Ordered<'o> {
-        let state = OrderedState { next: 0, waiting: BTreeMap::new(), crc: 0, out, error: None };
+        let state = OrderedState { next: 0, waiting: BTreeMap::new(), crc: 0, out, spare: Vec::new(), error: None };
         Ordered { state: Mutex::new(state), failed: AtomicBool::new(false) }
     }
 
     pub(super) fn push(&self, number: u64, piece: Piece) {
         let mut state = lock(&self.state);
         state.waiting.insert(number, piece);
-        while let Some(piece) = {
+        while let Some(mut piece) = {
             let next = state.next;
             state.waiting.remove(&next)
         } {
@@ -52,7 +55,16 @@ impl<'o> Ordered<'o> {
                 state.error = Some(error);
                 self.failed.store(true, Ordering::Relaxed);
             }
+            if piece.rows.capacity() > 0 {
+                piece.rows.clear();
+                state.spare.push(piece.rows);
+            }
         }
+    }
+
+    /// Takes the rows from `rows`, which gets an empty buffer for the next.
+    pub(super) fn take_rows(&self, rows: &mut Vec<u8>) -> Vec<u8> {
+        if rows.is_empty() { Vec::new() } else { mem::replace(rows, lock(&self.state).spare.pop().unwrap_or_default()) }
     }
 
     pub(super) fn waiting(&self) -> usize {

@@ -106,7 +106,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read, behind:
                     let keys = worker.keys;
                     let mut span = Reader::resume(&chunk, at, header, place.db);
                     walk(&mut span, &mut place.clone(), usize::MAX, Some((&mut worker, job)));
-                    let rows = worker.take_rows(job.format.is_some());
+                    let rows = job.ordered.take_rows(&mut worker.rows);
                     job.ordered.push(number, Piece { crc: checksum(&chunk), bytes: chunk.len() as u64, rows });
                     job.progress.advance(chunk.len() as u64, worker.keys - keys);
                     workers.give_back(worker);
@@ -272,7 +272,7 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
     }
     input.bytes = window;
     input.base += bytes - head_bytes as u64;
-    let rows = worker.take_rows(job.format.is_some());
+    let rows = job.ordered.take_rows(&mut worker.rows);
     job.ordered.push(driver.number(), Piece { crc: digest.finalize(), bytes, rows });
     job.progress.advance(0, 1);
     workers.give_back(worker);
