@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use wide::u8x16;
 
 /// How bytes become text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -56,10 +57,18 @@ impl Escape {
     }
 }
 
-/// Whether all bytes are printable ASCII and no backslash. Looks at all of them, which takes vectors and no guesses.
+/// Whether all bytes are printable ASCII and no backslash.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
-    bytes.iter().fold(true, |plain, byte| plain & (byte.wrapping_sub(b' ') < 0x5f) & (*byte != b'\\'))
+    let Some(last) = bytes.last_chunk::<16>() else {
+        return bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\');
+    };
+    let all_plain = |bytes: &[u8; 16]| {
+        let v = u8x16::new(*bytes);
+        ((v - u8x16::splat(b' ')).simd_le(u8x16::splat(b'~' - b' ')) & !v.simd_eq(u8x16::splat(b'\\'))).all()
+    };
+    // The last sixteen bytes have the rest, and some once more.
+    bytes.as_chunks().0.iter().all(all_plain) && all_plain(last)
 }
 
 /// A glob as text: as UTF-8, but with its backslashes as they are, since they are the glob's own.

@@ -403,8 +403,8 @@ fn write_keys(run: &Run, args: &KeysArgs, filter: &KeyFilter, out: &mut (dyn Wri
         let result = pipeline::read_dump(input, &setup, rows, &bar)?;
         run.say_errors(input, &result);
         exit = exit.max(exit_of(&result));
-        if let Some(top) = &mut top {
-            top.merge(result.fold.top);
+        if let (Some(top), Some(more)) = (&mut top, result.fold.top) {
+            top.merge(more);
         }
     }
     if let Some(top) = top {
@@ -447,7 +447,8 @@ struct FilteredTop<'f> {
     filter: &'f KeyFilter,
     now_ms: Option<i64>,
     dump: usize,
-    top: TopKeys,
+    /// None if rows are written for all keys.
+    top: Option<TopKeys>,
     damaged_keys: u64,
 }
 
@@ -455,14 +456,18 @@ impl Fold for FilteredTop<'_> {
     fn observe(&mut self, measured: &Measured<'_>) {
         self.damaged_keys += u64::from(measured.fault.is_some());
         let record = &measured.record;
-        if self.filter.matches(record, self.now_ms) {
-            self.top.observe(record.footprint_bytes.unwrap_or(0), self.dump, record);
+        if let Some(top) = &mut self.top
+            && self.filter.matches(record, self.now_ms)
+        {
+            top.observe(record.footprint_bytes.unwrap_or(0), self.dump, record);
         }
     }
 
     fn merge(&mut self, other: Self) {
         self.damaged_keys += other.damaged_keys;
-        self.top.merge(other.top);
+        if let (Some(top), Some(more)) = (&mut self.top, other.top) {
+            top.merge(more);
+        }
     }
 }
 
@@ -493,7 +498,7 @@ impl<'a> Setup<FilteredTop<'a>> for KeysSetup<'a> {
             filter: self.filter,
             now_ms: self.run.options.now_ms(facts),
             dump: self.dump,
-            top: TopKeys::new(self.top.unwrap_or(0)),
+            top: self.top.map(TopKeys::new),
             damaged_keys: 0,
         }
     }

@@ -60,9 +60,8 @@ impl Csv<'_> {
 
 /// Puts what was appended from `start` on between quotes, with its own doubled, if it would not be one field otherwise.
 fn quote_if_needed(out: &mut Vec<u8>, start: usize) {
-    let needs = |byte: &u8| matches!(byte, b'"' | b',' | b'\n' | b'\r');
-    // All are looked at, which takes vectors and no guesses.
-    if !out[start..].iter().fold(false, |any, byte| any | needs(byte)) {
+    let field = &out[start..];
+    if memchr::memchr3(b'"', b',', b'\n', field).is_none() && memchr::memchr(b'\r', field).is_none() {
         return;
     }
     let field = out.split_off(start);
