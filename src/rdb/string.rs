@@ -112,7 +112,7 @@ pub fn decimal_len(n: i64) -> u64 {
     };
     let magnitude = n.unsigned_abs() | 1; // 0 has a digit, too
     // The binary logarithm times log10(2), then at most one too few.
-    let digits = (magnitude.ilog2() as usize + 1) * 1233 >> 12;
+    let digits = ((magnitude.ilog2() as usize + 1) * 1233) >> 12;
     (digits + usize::from(magnitude >= POWERS[digits])) as u64 + u64::from(n < 0)
 }
 

@@ -56,7 +56,7 @@ mod tests {
     fn walks_and_refuses() {
         let walked = |bytes: &[u8]| {
             let mut all = Vec::new();
-            walk(Blob { bytes, at: 0 }, |e| {
+            walk(Blob { bytes, at: 0 }, |e: RdbStr<'_>| {
                 all.push(e.as_int());
                 Ok(())
             })

@@ -139,7 +139,7 @@ mod tests {
 
     fn entries(bytes: &[u8]) -> Parse<Vec<String>> {
         let mut all = Vec::new();
-        walk(Blob { bytes, at: 100 }, |entry| {
+        walk(Blob { bytes, at: 100 }, |entry: RdbStr<'_>| {
             all.push(String::from_utf8_lossy(entry.bytes(&mut Vec::new(), 1 << 20)?).into_owned());
             Ok(())
         })?;

@@ -66,7 +66,7 @@ mod tests {
     fn walks_and_refuses() {
         let walked = |bytes: &[u8]| {
             let mut all = Vec::new();
-            walk(Blob { bytes, at: 0 }, |e| {
+            walk(Blob { bytes, at: 0 }, |e: RdbStr<'_>| {
                 all.push(e.bytes(&mut Vec::new(), 99)?.to_vec());
                 Ok(())
             })
