@@ -542,3 +542,23 @@ fn json_lines_are_json() {
         assert!(rows.iter().all(|row| row["key"].is_string() && row["type"].is_string()));
     }
 }
+
+/// What a comparison says of another server is what a run says that models that server.
+#[test]
+fn a_comparison_is_the_other_servers_own_figures() {
+    let dump = "dumps/redis-7.2.rdb";
+    let all = run(&["--json", dump, "--compare", "redis-8.0,valkey-8.1,redis-6.2"]).expect(0).json();
+    for (index, server) in ["redis-8.0", "valkey-8.1", "redis-6.2"].into_iter().enumerate() {
+        let alone = run(&["--json", dump, "--server", server]).expect(0).json();
+        let compared = &all["comparisons"][index];
+        assert_eq!(compared["footprint_bytes"], alone["totals"]["footprint_bytes"], "{server}");
+        assert_eq!(compared["memory_usage_bytes"], alone["totals"]["memory_usage_bytes"], "{server}");
+        let types = compared["by_type"].as_array().unwrap();
+        assert!(types.len() > 4);
+        for of_type in types {
+            let same = |row: &&serde_json::Value| row["type"] == of_type["type"];
+            let row = alone["types"].as_array().unwrap().iter().find(same).unwrap();
+            assert_eq!(of_type["footprint_bytes"], row["totals"]["footprint_bytes"], "{server} {of_type}");
+        }
+    }
+}

@@ -79,6 +79,14 @@ fn overview_of_the_cluster() {
     golden("cluster.json", &of_cluster(&["--json"]));
 }
 
+/// The figures were compared with those of runs that model the other server alone: see `tests/cli.rs`.
+#[test]
+fn comparisons_by_type() {
+    let compare = ["--compare", "redis-8.0,valkey-8.1,hash-max-listpack-entries=8"];
+    let done = run(&[&["dumps/redis-7.2.rdb"], &compare[..]].concat()).expect(0);
+    golden("compare.txt", &done.stdout);
+}
+
 #[test]
 fn plans_of_the_cluster() {
     golden("plan.txt", &of_cluster(&["plan"]));

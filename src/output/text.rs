@@ -1,5 +1,6 @@
 //! The overview on a terminal.
 
+use std::cmp::Ordering;
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
@@ -350,14 +351,23 @@ fn comparisons(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     heading(out, "The same keys on")?;
     let mut table =
         Table::new(&[("server or setting", Left), ("memory", Right), ("difference", Right), ("MEMORY USAGE", Right)]);
-    let own = summary.totals.footprint_bytes;
+    let difference = |theirs: u64, own: u64| match theirs.cmp(&own) {
+        Ordering::Less => format!("-{}", percent(own - theirs, own)),
+        Ordering::Equal => "none".to_owned(),
+        Ordering::Greater => format!("+{}", percent(theirs - own, own)),
+    };
+    let own_of = |value_type| {
+        let own = summary.types.iter().find(|row| row.value_type == value_type);
+        own.map_or(0, |row| row.totals.footprint_bytes)
+    };
     for row in &summary.comparisons {
-        let difference = match row.footprint_bytes.cmp(&own) {
-            std::cmp::Ordering::Less => format!("-{}", percent(own - row.footprint_bytes, own)),
-            std::cmp::Ordering::Equal => "none".to_owned(),
-            std::cmp::Ordering::Greater => format!("+{}", percent(row.footprint_bytes - own, own)),
-        };
-        table.row([row.name.clone(), bytes(row.footprint_bytes), difference, bytes(row.memory_usage_bytes)]);
+        let total = difference(row.footprint_bytes, summary.totals.footprint_bytes);
+        table.row([row.name.clone(), bytes(row.footprint_bytes), total, bytes(row.memory_usage_bytes)]);
+        for part in &row.by_type {
+            let of_type = difference(part.footprint_bytes, own_of(part.value_type));
+            let name = format!("  {}", part.value_type);
+            table.row([name, bytes(part.footprint_bytes), of_type, bytes(part.memory_usage_bytes)]);
+        }
     }
     table.write(out)
 }
