@@ -20,13 +20,26 @@ pub(super) struct Shape {
     /// Sixteen bytes of the name in each part that is in use; the parts together cover it, and may overlap.
     parts: [Part; PARTS],
     len: u32,
+    /// Where a cache keeps it.
+    slot: u32,
 }
+
+const ODD: [u64; 2 * PARTS] = [
+    0x9e37_79b9_7f4a_7c15,
+    0xbf58_476d_1ce4_e5b9,
+    0x94d0_49bb_1331_11eb,
+    0xd6e8_feb8_6659_fd93,
+    0xa076_1d64_78bd_642f,
+    0xe703_7ed1_a0b4_28db,
+    0x8ebc_6af0_9c88_c6e3,
+    0x5899_65cc_7537_4cc3,
+];
 
 type Part = [u64; 2];
 const PARTS: usize = MAX_LEN / 16;
 
 impl Shape {
-    /// The shape of `name`; none if it is long, or has bytes that a pattern would have to escape or to look at closely.
+    /// The shape of `name`; none if it is long, or not all printable ASCII, so that folding has to look closely.
     #[inline]
     pub(super) fn of(name: &[u8]) -> Option<Shape> {
         // A few fixed sizes: loops would end each time somewhere else, which processors do not guess.
@@ -56,13 +69,18 @@ impl Shape {
             return None;
         }
         let dropped = classes.dropped(within, len);
-        let mut shape = Shape { parts: [[0; 2]; PARTS], len: len as u32 };
+        let mut shape = Shape { parts: [[0; 2]; PARTS], len: len as u32, slot: 0 };
+        let mut sum = len as u64;
+        let mut odd = ODD.iter();
         for ((kept, part), at) in shape.parts.iter_mut().zip(parts).zip(starts) {
             for (half, bytes) in part.as_chunks::<8>().0.iter().enumerate() {
                 let blank = BYTES[(dropped >> (at + 8 * half)) as usize & 0xff];
                 kept[half] = u64::from_le_bytes(*bytes) & !blank;
+                // Products of odd numbers, so that none waits for another.
+                sum = sum.wrapping_add(kept[half].wrapping_mul(odd.next().copied().unwrap_or(1)));
             }
         }
+        shape.slot = ((sum ^ sum >> 32).wrapping_mul(ODD[0]) >> (64 - SLOT_BITS)) as u32;
         Some(shape)
     }
 
@@ -71,25 +89,6 @@ impl Shape {
         let differs = |(one, other): (&Part, &Part)| (one[0] ^ other[0]) | (one[1] ^ other[1]);
         let parts = self.parts.iter().zip(&other.parts).map(differs).fold(0, |all, part| all | part);
         parts | u64::from(self.len ^ other.len) == 0
-    }
-
-    /// Where a cache keeps it.
-    #[inline]
-    fn slot(&self) -> usize {
-        // Products of odd numbers, so that none waits for another.
-        const ODD: [u64; 2 * PARTS] = [
-            0x9e37_79b9_7f4a_7c15,
-            0xbf58_476d_1ce4_e5b9,
-            0x94d0_49bb_1331_11eb,
-            0xd6e8_feb8_6659_fd93,
-            0xa076_1d64_78bd_642f,
-            0xe703_7ed1_a0b4_28db,
-            0x8ebc_6af0_9c88_c6e3,
-            0x5899_65cc_7537_4cc3,
-        ];
-        let words = self.parts.as_flattened().iter().zip(ODD);
-        let sum = words.fold(u64::from(self.len), |sum, (word, odd)| sum.wrapping_add(word.wrapping_mul(odd)));
-        ((sum ^ sum >> 32).wrapping_mul(ODD[0]) >> (64 - SLOT_BITS)) as usize
     }
 }
 
@@ -114,7 +113,7 @@ struct Classes {
     hex_letter: u64,
     separator: u64,
     dash: u64,
-    /// What no shape is made of: bytes that are no printable ASCII, and those with a meaning in a glob.
+    /// What no shape is made of: bytes that are no printable ASCII.
     special: u64,
 }
 
@@ -130,7 +129,7 @@ impl Classes {
         // `,-./`, the digits, `:;` follow one another, and so do `{|}`.
         let separator =
             within(v, b',', b';') & !digit | within(v, b'{', b'}') | is(b'=') | is(b'@') | is(b'_') | is(b'#');
-        let special = !within(v, b' ', b'~') | is(b'*') | is(b'?') | is(b'[') | is(b'\\');
+        let special = !within(v, b' ', b'~');
         self.digit |= bits(digit);
         self.hex_letter |= bits(hex_letter);
         self.separator |= bits(separator);
@@ -241,16 +240,17 @@ impl ShapeCache {
 
     #[inline]
     pub(super) fn get(&self, shape: &Shape) -> Option<u32> {
-        let slot = self.slots.get(shape.slot())?;
+        let slot = self.slots.get(shape.slot as usize)?;
         (slot.generation == self.generation && slot.shape.equals(shape)).then_some(slot.cell)
     }
 
     pub(super) fn put(&mut self, shape: Shape, cell: u32) {
         if self.slots.is_empty() {
-            let empty = Slot { shape: Shape { parts: [[0; 2]; PARTS], len: 0 }, generation: 0, cell: 0 };
+            let empty = Slot { shape: Shape { parts: [[0; 2]; PARTS], len: 0, slot: 0 }, generation: 0, cell: 0 };
             self.slots = vec![empty; SLOTS];
         }
-        self.slots[shape.slot()] = Slot { shape, generation: self.generation, cell };
+        let slot = shape.slot as usize;
+        self.slots[slot] = Slot { shape, generation: self.generation, cell };
     }
 
     /// Forgets all.
