@@ -13,17 +13,10 @@ const MAX_LEN: usize = 64;
 /// Shapes that are remembered; one shape may push out another.
 const SLOTS: usize = 1 << SLOT_BITS;
 const SLOT_BITS: u32 = 11;
-
-/// A name with the ids blanked.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
-    /// Sixteen bytes of the name in each part that is in use; the parts together cover it, and may overlap.
-    parts: [Part; PARTS],
-    len: u32,
-    /// Where a cache keeps it.
-    slot: u32,
-}
-
+/// Sixteen bytes of a name, as two words.
+type Part = [u64; 2];
+const PARTS: usize = MAX_LEN / 16;
+/// Factors of the hash.
 const ODD: [u64; 2 * PARTS] = [
     0x9e37_79b9_7f4a_7c15,
     0xbf58_476d_1ce4_e5b9,
@@ -35,8 +28,15 @@ const ODD: [u64; 2 * PARTS] = [
     0x5899_65cc_7537_4cc3,
 ];
 
-type Part = [u64; 2];
-const PARTS: usize = MAX_LEN / 16;
+/// A name with the ids blanked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    /// Sixteen bytes of the name in each part that is in use; the parts together cover it, and may overlap.
+    parts: [Part; PARTS],
+    len: u32,
+    /// Where a cache keeps it.
+    slot: u32,
+}
 
 impl Shape {
     /// The shape of `name`; none if it is long, or not all printable ASCII, so that folding has to look closely.
