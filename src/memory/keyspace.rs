@@ -48,9 +48,17 @@ impl Place {
     /// A key has passed.
     #[inline(always)]
     pub fn pass_key(&mut self, expires: bool) {
-        for table in [Some(&mut self.database), self.slot.as_mut().map(|(_, table)| table)].into_iter().flatten() {
-            table.keys += 1;
-            table.expires += u64::from(expires);
+        self.pass_keys(1, u64::from(expires));
+    }
+
+    /// So many keys have passed, and so many of them with an expiry.
+    #[inline(always)]
+    pub fn pass_keys(&mut self, keys: u64, expires: u64) {
+        self.database.keys += keys;
+        self.database.expires += expires;
+        if let Some((_, table)) = &mut self.slot {
+            table.keys += keys;
+            table.expires += expires;
         }
     }
 }

@@ -276,6 +276,10 @@ fn walk<'a, 'm, F: Fold>(
     let start = reader.position();
     let mut head = KeyHead::default();
     loop {
+        if worker.is_none() {
+            let (keys, expires) = reader.skip_strings(start.saturating_add(target));
+            place.pass_keys(keys, expires);
+        }
         let before = reader.position();
         if before - start >= target {
             return (before, Stop::Enough);
