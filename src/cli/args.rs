@@ -96,18 +96,27 @@ pub struct ReportArgs {
     pub json: Option<PathBuf>,
     #[command(flatten)]
     pub text: TextArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
 }
 
 #[derive(Debug, Args)]
-pub struct PlanArgs {
-    #[command(flatten)]
-    pub input: InputArgs,
+#[command(next_help_heading = "Rebalance plan")]
+pub struct TargetArgs {
     /// For so many nodes instead of those there are: the lightest leave, or new ones join.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16384))]
     pub nodes_target: Option<u16>,
     /// Nodes that are to leave, by name.
     #[arg(long, value_name = "NODE", value_delimiter = ',')]
     pub remove: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    #[command(flatten)]
+    pub target: TargetArgs,
     /// Print the plan as one JSON document instead.
     #[arg(long, conflicts_with = "commands")]
     pub json: bool,

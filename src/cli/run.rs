@@ -9,14 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use clap::Parser as _;
 
 use super::args::{
-    Cli, Command, Format, InputArgs, KeysArgs, ModelArgs, OverviewArgs, PlanArgs, ReportArgs, TextArgs, YesNo,
+    Cli, Command, Format, InputArgs, KeysArgs, ModelArgs, OverviewArgs, PlanArgs, ReportArgs, TargetArgs, TextArgs,
+    YesNo,
 };
 use super::filter::KeyFilter;
 use super::progress::Bar;
 use super::target::TargetFile;
 use crate::analyze::aggregate::{Aggregate, AggregateOptions, name_hash};
 use crate::analyze::big::BigThresholds;
-use crate::analyze::{Fold, Summary, TopKeys};
+use crate::analyze::{Fold, Rebalance, Summary, TopKeys};
 use crate::cluster::placement::{self, DumpPrint, Placed};
 use crate::cluster::slot::SLOTS;
 use crate::cluster::topology::Topology;
@@ -288,7 +289,8 @@ fn summary_of(run: &Run) -> Result<(Summary, Exit), Error> {
 }
 
 fn report(args: &ReportArgs) -> Result<Exit, Error> {
-    let run = Run::new(&args.input, REPORT_TOP)?;
+    let mut run = Run::new(&args.input, REPORT_TOP)?;
+    run.options.rebalance = args.target.is_given().then(|| args.target.options());
     let page = TargetFile::create(&args.output)?;
     let json = args.json.as_deref().map(TargetFile::create).transpose()?;
     let mut csv = args.csv.as_deref().map(TargetFile::create).transpose()?;
@@ -303,6 +305,12 @@ fn report(args: &ReportArgs) -> Result<Exit, Error> {
             summarize(dumps, &run.options, run.topology.as_ref())
         }
     };
+    if args.target.is_given() {
+        match &summary.rebalance {
+            Some(rebalance) => args.target.check(rebalance)?,
+            None => say(&why_no_plan(&summary, &args.target, &args.input)),
+        }
+    }
     page.write_all_and_commit(|out| html::render(&summary, out))?;
     if let Some(json) = json {
         json.write_all_and_commit(|out| json::write(&summary, out))?;
@@ -316,18 +324,17 @@ fn report(args: &ReportArgs) -> Result<Exit, Error> {
 
 fn plan(args: &PlanArgs) -> Result<Exit, Error> {
     let mut run = Run::new(&args.input, REPORT_TOP)?;
-    run.options.rebalance =
-        Some(RebalanceOptions { nodes_target: args.nodes_target.map(usize::from), leaving: args.remove.clone() });
+    run.options.rebalance = Some(args.target.options());
     let (summary, exit) = summary_of(&run)?;
     let Some(rebalance) = &summary.rebalance else {
         // A dump that could not be read has been complained about, and may be the reason.
-        return if exit == Exit::Done { Err(Error::usage(why_no_plan(&summary, args))) } else { Ok(exit) };
+        return if exit == Exit::Done {
+            Err(Error::usage(why_no_plan(&summary, &args.target, &args.input)))
+        } else {
+            Ok(exit)
+        };
     };
-    let known = |name: &&String| rebalance.plan.nodes.iter().any(|node| node.node.name == **name);
-    if let Some(unknown) = args.remove.iter().find(|name| !known(name)) {
-        let names: Vec<&str> = rebalance.plan.nodes.iter().map(|node| node.node.name.as_str()).collect();
-        return Err(Error::usage(format!("--remove: `{unknown}` is none of the nodes: {}", names.join(", "))));
-    }
+    args.target.check(rebalance)?;
     let mut out = anstream::stdout().lock();
     let written = if args.json {
         plan_output::write_json(rebalance, summary.complete, &mut out)
@@ -340,15 +347,36 @@ fn plan(args: &PlanArgs) -> Result<Exit, Error> {
     Ok(exit)
 }
 
+impl TargetArgs {
+    fn is_given(&self) -> bool {
+        self.nodes_target.is_some() || !self.remove.is_empty()
+    }
+
+    fn options(&self) -> RebalanceOptions {
+        RebalanceOptions { nodes_target: self.nodes_target.map(usize::from), leaving: self.remove.clone() }
+    }
+
+    /// Whether the nodes that are to leave are among those of the plan.
+    fn check(&self, rebalance: &Rebalance) -> Result<(), Error> {
+        let names: Vec<&str> = rebalance.plan.nodes.iter().map(|node| node.node.name.as_str()).collect();
+        match self.remove.iter().find(|name| !names.contains(&name.as_str())) {
+            Some(unknown) => {
+                Err(Error::usage(format!("--remove: `{unknown}` is none of the nodes: {}", names.join(", "))))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// Why there is nothing to plan.
-fn why_no_plan(summary: &Summary, args: &PlanArgs) -> String {
+fn why_no_plan(summary: &Summary, target: &TargetArgs, input: &InputArgs) -> String {
     let why = match summary.nodes.len() {
-        0 | 1 if args.nodes_target.is_none() && args.remove.is_empty() => {
+        0 | 1 if !target.is_given() => {
             "there is one node; give the dumps of all masters, or --nodes-target to spread this one"
         }
         0 | 1 => "there is one node, and one there is to be",
-        _ if summary.nodes.len() <= args.remove.len() => "--remove leaves no node",
-        _ if args.input.nodes.is_some() => "fewer than two of the dumps are of masters in the nodes file",
+        _ if summary.nodes.len() <= target.remove.len() => "--remove leaves no node",
+        _ if input.nodes.is_some() => "fewer than two of the dumps are of masters in the nodes file",
         _ => "the dumps have keys in the same slots, so they are not of one cluster; give --nodes if they are",
     };
     format!("no plan: {why}")

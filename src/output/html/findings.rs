@@ -1,0 +1,30 @@
+//! What is worth acting on, with links to where the page says more.
+
+use crate::analyze::summary::{Finding, FindingKind};
+
+pub(super) struct FindingView<'s> {
+    pub(super) severity: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) section: &'static str,
+    pub(super) finding: &'s Finding,
+}
+
+pub(super) fn finding_view(finding: &Finding) -> FindingView<'_> {
+    let (kind, section) = match finding.kind {
+        FindingKind::DumpUnread => ("unread dump", "read"),
+        FindingKind::DumpDamaged => ("damaged dump", "read"),
+        FindingKind::ValuesDamaged => ("damaged values", "read"),
+        FindingKind::BigKey => ("big key", "biggest"),
+        FindingKind::NodeImbalance => ("imbalance", "nodes"),
+        FindingKind::HotNode => ("hot node", "nodes"),
+        FindingKind::SlotConcentration => ("heavy slot", "slots"),
+        FindingKind::MissingMaster => ("missing master", "slots"),
+        FindingKind::UncoveredSlots => ("uncovered slots", "slots"),
+        FindingKind::MisplacedKeys => ("misplaced keys", "slots"),
+        FindingKind::ReplicaDump => ("replica", "read"),
+        FindingKind::UnmatchedDump => ("unmatched dump", "read"),
+        FindingKind::ExpiredKeys => ("expired keys", "expiry"),
+        FindingKind::Incomparable => ("mixed servers", "how"),
+    };
+    FindingView { severity: finding.severity.as_str(), kind, section, finding }
+}
