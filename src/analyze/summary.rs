@@ -547,6 +547,8 @@ pub struct LeftOut {
     pub rows: u64,
     pub keys: u64,
     pub footprint_bytes: u64,
+    pub serialized_bytes: u64,
+    pub elements: u64,
 }
 
 /// The same keys on another server.
@@ -661,6 +663,8 @@ pub fn pattern_rows(patterns: Vec<Pattern>, limit: usize) -> (Vec<PatternRow>, L
         left_out.rows += 1;
         left_out.keys += pattern.stats.keys;
         left_out.footprint_bytes += pattern.stats.memory_bytes;
+        left_out.serialized_bytes += pattern.stats.serialized_bytes;
+        left_out.elements += pattern.stats.elements;
     }
     let rows = patterns
         .into_iter()

@@ -18,6 +18,7 @@ mod nodes;
 mod patterns;
 mod plan;
 mod slots;
+mod treemap;
 mod types;
 mod view;
 

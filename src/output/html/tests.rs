@@ -210,7 +210,7 @@ fn full() -> Summary {
                 types: vec!["hash", "module"],
             })
             .collect(),
-        patterns_left_out: LeftOut { rows: 5, keys: 50, footprint_bytes: 500 },
+        patterns_left_out: LeftOut { rows: 5, keys: 50, footprint_bytes: 500, serialized_bytes: 50, elements: 55 },
         comparisons: vec![Comparison {
             name: HOSTILE.to_owned(),
             memory_usage_bytes: 9000,
@@ -324,10 +324,12 @@ fn elements_are_closed_in_their_order() {
 #[test]
 fn pictures_have_words_and_stay_in_their_frames() {
     let page = page(&full());
-    let svgs: Vec<&str> = tags(&page).into_iter().filter(|tag| tag.starts_with("svg")).collect();
+    let svgs: Vec<&str> =
+        tags(&page).into_iter().filter(|tag| tag.starts_with("svg") && !tag.starts_with("svg x=")).collect();
     assert!(svgs.len() > 60);
     for svg in svgs {
-        assert!(svg.contains("role=\"img\"") && svg.contains("aria-label=\"") && svg.contains("viewBox"), "{svg}");
+        assert!(svg.contains("role=\"img\"") && svg.contains("aria-label=\""), "{svg}");
+        assert!(svg.contains("viewBox") || svg.contains("class=\"map"), "{svg}");
     }
     let view = nodes_view_of(&full());
     for bar in view {
@@ -467,4 +469,25 @@ fn the_plan_is_shown_whole_and_in_order() {
     assert!(section.contains("1 of the slots that move has no keys.") && section.contains("there may be more"));
     assert!(!section.contains("<script") && !section.contains("<img"));
     assert!(section.contains("width=\"62.5\"") && section.contains("800 B → 500 B"));
+}
+
+#[test]
+fn patterns_are_drawn_by_each_measure() {
+    let view = patterns_view(&full());
+    let labels: Vec<&str> = view.maps.iter().map(|map| map.label).collect();
+    assert_eq!(labels, ["Memory", "Keys", "Elements", "Serialized"]);
+    for map in &view.maps {
+        // 60 of 150, and one for the other 90 and the 5 that the summary leaves out.
+        assert_eq!(map.rects.len(), 61);
+        let area: f64 = map.rects.iter().map(|rect| rect.place.width * rect.place.height).sum();
+        assert!((area - 10_000.0).abs() < 50.0, "{area}");
+        let others = map.rects.iter().find(|rect| rect.class == "others").unwrap();
+        assert!(others.name == "95 other patterns" && others.row.is_empty());
+    }
+    let keys = view.maps[1].rects.iter().find(|rect| rect.class == "mix").unwrap();
+    assert!(keys.title.ends_with("9 keys (0.6 %); hash, module"), "{}", keys.title);
+    assert_eq!(view.legend.iter().map(|key| key.class).collect::<Vec<_>>(), ["t4", "t6", "mix", "others"]);
+    let page = page(&full());
+    let rows: Vec<&str> = page.split("<a href=\"#pattern-").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(rows.len() > 100 && rows.iter().all(|row| page.contains(&format!("<tr id=\"pattern-{row}\">"))));
 }
