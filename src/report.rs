@@ -1,12 +1,14 @@
 //! Puts the dumps of a run together into one [`Summary`]: which count, which node each is of, what stands out.
 
+mod big;
 mod rebalance;
 
 pub use rebalance::RebalanceOptions;
 
 use crate::analyze::Fold;
 use crate::analyze::aggregate::{Aggregate, SlotTotals};
-use crate::analyze::big::{BigThresholds, Severity};
+use crate::analyze::big::{BigKeys, BigThresholds, Severity};
+use crate::analyze::cost::COST_MODEL;
 use crate::analyze::summary::{self, *};
 use crate::cluster::placement::{self, DumpPrint, Placed, SlotPrint};
 use crate::cluster::topology::{Topology, format_ranges, ranges};
@@ -106,8 +108,6 @@ pub struct ReadDump {
 /// Lists of a summary are cut at these lengths.
 const PATTERNS: usize = 200;
 const HEAVY_SLOTS: usize = 20;
-/// Big keys that get a finding each; the rest is counted in one.
-const BIG_KEY_FINDINGS: usize = 10;
 
 /// Puts the dumps together. Also gives the code that the program is to end with.
 pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&Topology>) -> (Summary, Exit) {
@@ -186,6 +186,7 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
         freq,
         idle,
         big_thresholds: options.big,
+        big_keys: BigKeys { total: 0, critical: 0, keys: Vec::new(), cost_model: COST_MODEL },
         biggest: key_rows(biggest.into_sorted(), &names),
         longest: key_rows(longest.into_sorted(), &names),
         biggest_of_type,
@@ -198,6 +199,7 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
             now: options.now_ms.map(units::rfc3339_ms),
         },
     };
+    summary.big_keys = big::big_keys(&summary);
     summary.rebalance = planned.map(|planned| planned.with_keys(&summary, options.top));
     summary.findings = findings(&summary);
     (summary, exit)
@@ -512,7 +514,7 @@ fn comparisons(options: &RunOptions, others: &[TypeOnOthers]) -> Vec<Comparison>
 fn findings(summary: &Summary) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |severity, kind, text: String, advice: &str| {
-        findings.push(Finding { severity, kind, text, advice: advice.to_owned() });
+        findings.push(Finding { severity, kind, text, advice: advice.to_owned(), big_key: None });
     };
     for dump in &summary.dumps {
         let name = &dump.name;
@@ -616,7 +618,10 @@ fn findings(summary: &Summary) -> Vec<Finding> {
         }
     }
     imbalance_findings(summary, &mut add);
-    big_key_findings(summary, &mut add);
+    findings.extend(big::findings(&summary.big_keys));
+    let mut add = |severity, kind, text: String, advice: &str| {
+        findings.push(Finding { severity, kind, text, advice: advice.to_owned(), big_key: None });
+    };
     let mut versions: Vec<&str> = summary.dumps.iter().filter_map(|dump| dump.modelled_as.as_deref()).collect();
     versions.sort_unstable();
     versions.dedup();
@@ -690,95 +695,5 @@ fn imbalance_findings(summary: &Summary, add: &mut impl FnMut(Severity, FindingK
             ),
             "Look at the hottest keys: copies under several names, a cache in the client or reads from replicas spread them.",
         );
-    }
-}
-
-fn big_key_findings(summary: &Summary, add: &mut impl FnMut(Severity, FindingKind, String, &str)) {
-    let thresholds = &summary.big_thresholds;
-    let total: u64 = summary.types.iter().map(|row| row.big_keys).sum();
-    let mut listed: Vec<(&KeyRow, Severity, u64)> = Vec::new();
-    for key in summary.biggest.iter().chain(&summary.longest) {
-        let memory = key.footprint_bytes.unwrap_or(0).max(key.size_in_bytes.unwrap_or(0));
-        let elements =
-            if key.value_type == crate::record::ValueType::String { 0 } else { key.num_elements.unwrap_or(0) };
-        let severity = if memory > thresholds.memory_critical_bytes || elements > thresholds.elements_critical {
-            Severity::Critical
-        } else if memory > thresholds.memory_warning_bytes || elements > thresholds.elements_warning {
-            Severity::Warning
-        } else {
-            continue;
-        };
-        // How far over the threshold that it exceeds most, in hundredths.
-        let over = (memory * 100 / thresholds.memory_warning_bytes.max(1))
-            .max(elements * 100 / thresholds.elements_warning.max(1));
-        if !listed
-            .iter()
-            .any(|(known, _, _)| known.key == key.key && known.node == key.node && known.database == key.database)
-        {
-            listed.push((key, severity, over));
-        }
-    }
-    listed.sort_by_key(|(key, severity, over)| {
-        (std::cmp::Reverse((*severity, *over)), key.node.clone(), key.key.clone())
-    });
-    for (key, severity, over) in listed.iter().take(BIG_KEY_FINDINGS) {
-        let elements = match (key.value_type, key.num_elements) {
-            (crate::record::ValueType::String, _) | (_, None) => String::new(),
-            (value_type, Some(elements)) => {
-                format!(" of {} {}", units::count(elements), element_noun(value_type.as_str()))
-            }
-        };
-        add(
-            *severity,
-            FindingKind::BigKey,
-            format!(
-                "{} is a {}{elements}, {}, on {}: {} the warning threshold",
-                crate::error::quoted(&key.key),
-                key.value_type,
-                units::bytes(key.footprint_bytes.unwrap_or(0)),
-                key.node,
-                units::ratio(*over as f64 / 100.0)
-            ),
-            remedy(key.value_type.as_str()),
-        );
-    }
-    let shown = listed.len().min(BIG_KEY_FINDINGS) as u64;
-    if total > shown {
-        add(
-            Severity::Warning,
-            FindingKind::BigKey,
-            format!("{} more keys are big", units::count(total - shown)),
-            "The tables of the biggest keys and of the patterns show which.",
-        );
-    }
-}
-
-fn element_noun(value_type: &str) -> &'static str {
-    match value_type {
-        "hash" => "fields",
-        "set" | "zset" => "members",
-        "stream" => "entries",
-        _ => "elements",
-    }
-}
-
-/// What helps against a big key of a type.
-fn remedy(value_type: &str) -> &'static str {
-    match value_type {
-        "string" => {
-            "Compress it in the client or move it to object storage and keep a pointer. Delete it with UNLINK, never DEL."
-        }
-        "list" => {
-            "Split it into batches (name:0, name:1, ...) or bound it with LTRIM. Read it by LRANGE windows, not 0 -1; delete it with UNLINK."
-        }
-        "set" => "Split it by a hash of the member. Read it with SSCAN, not SMEMBERS; delete it with UNLINK.",
-        "zset" => {
-            "Split it by time window or bound it with ZREMRANGEBYRANK. Read it with ZSCAN or by ranges; delete it with UNLINK."
-        }
-        "hash" => {
-            "Split it by purpose or by a hash of the field. Read it with HSCAN or HMGET, not HGETALL; delete it with UNLINK."
-        }
-        "stream" => "Bound it with XTRIM or XADD MAXLEN, and acknowledge what is read. Delete it with UNLINK.",
-        _ => "Ask the module's documentation how to split or bound it. Delete it with UNLINK.",
     }
 }

@@ -130,6 +130,15 @@ pub fn duration_ms(ms: u64) -> String {
     text
 }
 
+/// The same of microseconds; less than a millisecond is said to be that.
+pub fn duration_us(us: u64) -> String {
+    match us {
+        0 => "0 s".to_owned(),
+        1..1000 => "< 1 ms".to_owned(),
+        _ => duration_ms(us / 1000),
+    }
+}
+
 /// Reads a size as people write it: `10MB`, `1.5g`, `512`. Units are binary, as in a `redis.conf` (`mb`), with `i` or without.
 ///
 /// # Errors
@@ -183,6 +192,7 @@ mod tests {
         assert_eq!(rfc3339_ms(YEAR_10000_MS as i64 - 1), "9999-12-31T23:59:59.999Z");
         assert_eq!(time_seconds(1_767_225_600), "2026-01-01 00:00:00 UTC");
         assert_eq!([0, 850, 125_000, 273_600_000].map(duration_ms), ["0 s", "850 ms", "2 min 5 s", "3 d 4 h"]);
+        assert_eq!([0, 1, 999, 1000, 2_500_000].map(duration_us), ["0 s", "< 1 ms", "< 1 ms", "1 ms", "2 s"]);
         assert_eq!(["10MB", "1.5g", "512", "64 KiB"].map(|t| parse_bytes(t).unwrap()), [10 << 20, 3 << 29, 512, 65536]);
         assert!(parse_bytes("ten").is_err() && parse_bytes("-1k").is_err() && parse_bytes("1e99g").is_err());
     }

@@ -5,9 +5,11 @@
 
 pub mod aggregate;
 pub mod big;
+pub mod cost;
 pub mod histogram;
 pub mod pattern;
 pub mod rebalance;
+pub mod remedy;
 mod shape;
 pub mod summary;
 pub mod top;

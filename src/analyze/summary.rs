@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::aggregate::{Aggregate, EXPIRY_BUCKETS, Group, IDLE_BUCKETS, SlotTotals, Totals};
-use super::big::{BigThresholds, Severity};
+use super::big::{BigKeys, BigThresholds, Severity};
 use super::histogram::Histogram;
 use super::pattern::Pattern;
 use super::rebalance::Rebalance;
@@ -113,6 +113,8 @@ pub struct Summary {
     pub idle: Option<Vec<BucketRow>>,
     /// From where on a key is big.
     pub big_thresholds: BigThresholds,
+    /// The big keys, with what they cost and what to do about them.
+    pub big_keys: BigKeys,
     /// The largest keys by footprint.
     pub biggest: Vec<KeyRow>,
     /// The keys with the most elements.
@@ -295,6 +297,9 @@ pub struct Finding {
     pub text: String,
     /// What to do about it, in words.
     pub advice: String,
+    /// The key that it is about, by its place in [`BigKeys::keys`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub big_key: Option<usize>,
 }
 
 /// A node of the cluster: a dump that counts.

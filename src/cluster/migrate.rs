@@ -40,13 +40,18 @@ pub const MIGRATE_MODEL: MigrateModel =
     MigrateModel { link_bytes_per_second: 125_000_000, copy_us_per_megabyte: 1000, rebuild_ns_per_element: 1000 };
 
 impl MigrateModel {
-    /// Milliseconds to serialise, send and restore a key of so many serialised bytes and, if it is a collection, elements.
-    pub fn estimate_ms(&self, serialized_bytes: u64, elements: u64) -> u64 {
+    /// Microseconds to serialise, send and restore a key of so many serialised bytes and, if it is a collection, elements.
+    pub fn estimate_us(&self, serialized_bytes: u64, elements: u64) -> u64 {
         let (bytes, elements) = (u128::from(serialized_bytes), u128::from(elements));
         let send_ns = bytes * 1_000_000_000 / u128::from(self.link_bytes_per_second.max(1));
         let copy_ns = 2 * bytes * u128::from(self.copy_us_per_megabyte) / 1000;
         let rebuild_ns = elements * u128::from(self.rebuild_ns_per_element);
-        u64::try_from((send_ns + copy_ns + rebuild_ns) / 1_000_000).unwrap_or(u64::MAX)
+        u64::try_from((send_ns + copy_ns + rebuild_ns) / 1000).unwrap_or(u64::MAX)
+    }
+
+    /// The same in milliseconds.
+    pub fn estimate_ms(&self, serialized_bytes: u64, elements: u64) -> u64 {
+        self.estimate_us(serialized_bytes, elements) / 1000
     }
 }
 

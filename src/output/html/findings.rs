@@ -1,5 +1,6 @@
 //! What is worth acting on, with links to where the page says more.
 
+use super::big::{RUNBOOKS, row_id, runbook_id};
 use crate::analyze::summary::{Finding, FindingKind};
 
 pub(super) struct FindingView<'s> {
@@ -7,6 +8,9 @@ pub(super) struct FindingView<'s> {
     pub(super) kind: &'static str,
     pub(super) section: &'static str,
     pub(super) finding: &'s Finding,
+    /// The row of the big key that it is about, and the runbook for it.
+    pub(super) row: String,
+    pub(super) runbook: String,
 }
 
 pub(super) fn finding_view(finding: &Finding) -> FindingView<'_> {
@@ -14,7 +18,7 @@ pub(super) fn finding_view(finding: &Finding) -> FindingView<'_> {
         FindingKind::DumpUnread => ("unread dump", "read"),
         FindingKind::DumpDamaged => ("damaged dump", "read"),
         FindingKind::ValuesDamaged => ("damaged values", "read"),
-        FindingKind::BigKey => ("big key", "biggest"),
+        FindingKind::BigKey => ("big keys", "big"),
         FindingKind::NodeImbalance => ("imbalance", "nodes"),
         FindingKind::HotNode => ("hot node", "nodes"),
         FindingKind::SlotConcentration => ("heavy slot", "slots"),
@@ -26,5 +30,12 @@ pub(super) fn finding_view(finding: &Finding) -> FindingView<'_> {
         FindingKind::ExpiredKeys => ("expired keys", "expiry"),
         FindingKind::Incomparable => ("mixed servers", "how"),
     };
-    FindingView { severity: finding.severity.as_str(), kind, section, finding }
+    FindingView {
+        severity: finding.severity.as_str(),
+        kind,
+        section,
+        finding,
+        row: finding.big_key.map_or(String::new(), row_id),
+        runbook: finding.big_key.filter(|number| *number < RUNBOOKS).map_or(String::new(), runbook_id),
+    }
 }

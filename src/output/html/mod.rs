@@ -7,6 +7,7 @@
 //! The page's one script, `templates/report/script.js`, sorts, filters and copies what is there already. It is given no data,
 //! and the page's policy lets nothing else run: it has the script's hash.
 
+mod big;
 mod charts;
 mod comparisons;
 mod dumps;
@@ -32,6 +33,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
+use self::big::{BigView, big_view};
 use self::comparisons::{ComparisonsView, DatabaseView, comparisons_view, databases_view, settings};
 use self::dumps::{DumpsView, dumps_view};
 use self::expiry::{ExpiryView, HeatView, expiry_view, heat_view};
@@ -77,6 +79,7 @@ struct Page<'s> {
     nodes: NodesView<'s>,
     slots: SlotsView<'s>,
     plan: PlanSection,
+    big: BigView,
     types: TypesView,
     thresholds: ThresholdsView,
     keys: KeysView,
@@ -105,6 +108,7 @@ impl<'s> Page<'s> {
             nodes: nodes_view(summary),
             slots: slots_view(summary),
             plan: plan_section(summary),
+            big: big_view(summary),
             types: types_view(summary),
             thresholds: thresholds_view(summary),
             keys: keys_view(summary),

@@ -5,7 +5,8 @@ use super::slots::shade;
 use super::view::{Figure, NAME_SHOWN, Name, minute_view, time_view};
 use super::*;
 use crate::analyze::Rebalance;
-use crate::analyze::big::BigThresholds;
+use crate::analyze::big::{BigKeys, BigThresholds};
+use crate::analyze::cost::COST_MODEL;
 use crate::analyze::rebalance::{LeftAlone, SlowKey};
 use crate::analyze::summary::{
     AuxRow, ClusterRow, ComparedType, DamageRow, DatabaseRow, EncodingRow, FreqRow, Imbalance, LeftOut, MisplacedKey,
@@ -149,6 +150,7 @@ fn full() -> Summary {
             kind: FindingKind::BigKey,
             text: HOSTILE.to_owned(),
             advice: HOSTILE.to_owned(),
+            big_key: Some(0),
         }],
         totals: totals(80, 10_000),
         nodes: (0..100).map(node).collect(),
@@ -221,6 +223,14 @@ fn full() -> Summary {
                 footprint_bytes: 5500,
             }],
         }],
+        big_keys: BigKeys {
+            total: 70,
+            critical: 3,
+            keys: (0..30)
+                .map(|n| BigThresholds::default().big_key(&key(&format!("{HOSTILE}{n}"), 5 << 30)).unwrap())
+                .collect(),
+            cost_model: COST_MODEL,
+        },
         ..empty()
     }
 }
@@ -247,6 +257,7 @@ fn every_section_is_there_and_says_why_it_is_empty() {
         ("slots", "There are no keys"),
         ("plan", "nothing to plan"),
         ("types", "There are no keys"),
+        ("big", "No key crosses a threshold"),
         ("biggest", "There are no keys"),
         ("longest", "There are no keys"),
         ("patterns", "There are no keys"),
@@ -490,4 +501,22 @@ fn patterns_are_drawn_by_each_measure() {
     let page = page(&full());
     let rows: Vec<&str> = page.split("<a href=\"#pattern-").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(rows.len() > 100 && rows.iter().all(|row| page.contains(&format!("<tr id=\"pattern-{row}\">"))));
+}
+
+#[test]
+fn big_keys_have_costs_and_runbooks() {
+    let page = page(&full());
+    let section = page.split("<section id=\"big\">").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(section.contains("70 keys are big, 3 of them critical") && section.contains("40 more are left out"));
+    assert!(page.contains("href=\"#big-0\"") && page.contains("href=\"#runbook-0\""));
+    for id in (0..30).map(|n| format!("<tr id=\"big-{n}\">")).chain((0..20).map(|n| format!("id=\"runbook-{n}\""))) {
+        assert_eq!(section.matches(&id).count(), 1, "{id}");
+    }
+    assert!(section.contains("HGETALL KEY") && section.contains("1 Gbit/s"));
+    // 1.67 GiB take 14 s at 1 Gbit/s, and 1.8 s to serialise and as much to restore.
+    assert!(
+        section.contains("<td class=\"n bad\" data-v=\"179")
+            && section.contains(">17 s<")
+            && section.contains(">14 s<")
+    );
 }

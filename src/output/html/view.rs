@@ -59,6 +59,15 @@ impl Figure {
         Figure { text: units::duration_ms(ms), exact: String::new(), value: ms.to_string() }
     }
 
+    pub(super) fn micros(us: u64) -> Figure {
+        Figure { text: units::duration_us(us), exact: String::new(), value: us.to_string() }
+    }
+
+    /// A ratio, given in hundredths.
+    pub(super) fn ratio(percent: u64) -> Figure {
+        Figure { text: units::ratio(percent as f64 / 100.0), exact: String::new(), value: percent.to_string() }
+    }
+
     /// The same figure in other words.
     pub(super) fn called(self, text: String) -> Figure {
         Figure { text, ..self }
