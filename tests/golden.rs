@@ -99,7 +99,9 @@ fn plans_of_the_cluster() {
 
 #[test]
 fn page_of_the_cluster() {
-    golden("cluster.html", page_of_cluster().as_bytes());
+    let page = page_of_cluster();
+    golden("cluster.html", page.as_bytes());
+    assert!(page.len() < 400 << 10, "{} bytes", page.len());
 }
 
 #[test]

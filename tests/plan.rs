@@ -277,3 +277,22 @@ fn the_script_waits_until_slots_have_changed_hands() {
         assert_eq!(asked, if before == "cancelled" { 1 } else { 2 }, "{calls}");
     }
 }
+
+#[test]
+fn the_page_has_the_plan_for_as_many_nodes_as_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = |args: &[&str], code: i32| {
+        let path = dir.path().join("page.html");
+        let done = run(&[&["report", "cluster", "-o", arg(&path)][..], &NODES, args].concat()).expect(code);
+        (std::fs::read_to_string(path).unwrap_or_default(), done.stderr)
+    };
+    let (now, _) = page(&[], 0);
+    assert!(now.contains("Slot by slot, with CLUSTER SETSLOT") && !now.contains(">joins<"));
+    let (four, _) = page(&["--nodes-target", "4", "--server", "valkey-9.0"], 0);
+    assert!(four.contains(">joins<") && four.contains("CLUSTER MIGRATESLOTS SLOTSRANGE"));
+    let (two, _) = page(&["--remove", "dump-7001"], 0);
+    assert_eq!(two.matches(">leaves<").count(), 1);
+    std::fs::remove_file(dir.path().join("page.html")).unwrap();
+    let (none, said) = page(&["--remove", "nobody"], 2);
+    assert!(none.is_empty() && said.contains("`nobody` is none of the nodes"), "{said}");
+}
