@@ -86,6 +86,13 @@ impl BigThresholds {
         let by_elements = hundredths(elements, self.elements_warning);
         let pieces =
             memory.div_ceil(self.memory_warning_bytes.max(1)).max(elements.div_ceil(self.elements_warning.max(1)));
+        let can_split = match key.value_type {
+            ValueType::String => true,
+            ValueType::Module(_) => false,
+            // An element stays in one piece.
+            _ => pieces <= elements && key.len_largest_element.unwrap_or(0) <= self.memory_warning_bytes,
+        };
+        let pieces = can_split.then_some(pieces);
         let costs = COST_MODEL.costs(key);
         Some(BigKey {
             severity,
@@ -127,8 +134,9 @@ pub struct BigKey {
     pub severity: Severity,
     /// Its elements or its memory in per cent of the threshold for a warning, whichever is more.
     pub percent_of_warning: u64,
-    /// The fewest equal pieces that would not be big.
-    pub pieces: u64,
+    /// The fewest equal pieces that would not be big; absent if splitting does not help: an element is in one piece.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<u64>,
     /// What it costs.
     pub costs: Costs,
     /// What to do about it.

@@ -39,8 +39,8 @@ fn step(command: impl Into<String>, text: impl Into<String>) -> Step {
     Step { command: command.into(), text: text.into() }
 }
 
-/// The runbook for a key that is to be split into `pieces`.
-pub fn runbook(key: &KeyRow, pieces: u64, costs: Costs, thresholds: &BigThresholds) -> Runbook {
+/// The runbook for a key that is to be split into `pieces`, if that helps.
+pub fn runbook(key: &KeyRow, pieces: Option<u64>, costs: Costs, thresholds: &BigThresholds) -> Runbook {
     let mut runbook = of_type(key, pieces, costs, thresholds);
     runbook.now.push(match key.value_type {
         ValueType::String => step("UNLINK KEY", "once nothing reads it any more."),
@@ -70,7 +70,7 @@ pub fn runbook(key: &KeyRow, pieces: u64, costs: Costs, thresholds: &BigThreshol
     if key.expiry.is_none() {
         runbook.change.push(step("EXPIRE KEY", "with a time, if it is not meant to stay: it never expires now."));
     }
-    if pieces > 1
+    if pieces.is_some()
         && key.value_type != ValueType::String
         && let Some(elements) = key.num_elements
     {
@@ -85,26 +85,31 @@ pub fn runbook(key: &KeyRow, pieces: u64, costs: Costs, thresholds: &BigThreshol
     runbook
 }
 
-fn of_type(key: &KeyRow, pieces: u64, costs: Costs, thresholds: &BigThresholds) -> Runbook {
+/// As many elements as are not big, neither by number nor by memory.
+fn bound(key: &KeyRow, thresholds: &BigThresholds) -> u64 {
+    let memory = key.footprint_bytes.unwrap_or(0).max(key.size_in_bytes.unwrap_or(0)).max(1);
+    let light =
+        u128::from(key.num_elements.unwrap_or(0)) * u128::from(thresholds.memory_warning_bytes) / u128::from(memory);
+    u64::try_from(light).unwrap_or(u64::MAX).clamp(1, thresholds.elements_warning.max(1))
+}
+
+fn of_type(key: &KeyRow, pieces: Option<u64>, costs: Costs, thresholds: &BigThresholds) -> Runbook {
     let read = match costs.read_us {
         ..1000 => "less than 1 ms".to_owned(),
         us => format!("about {}", duration_us(us)),
     };
     let whole = |command: &str| step(command, format!("blocks the server for {read}, and sends all of it."));
-    let bound = thresholds.elements_warning;
-    let per_piece = match key.value_type {
-        ValueType::String => format!("at most {}", bytes(thresholds.memory_warning_bytes)),
-        _ => format!("about {} each", count(key.num_elements.unwrap_or(0).div_ceil(pieces.max(1)))),
-    };
+    let bound = bound(key, thresholds);
     let split = |how: &str| {
-        step(
-            "",
-            format!(
-                "Split it into {} or more, {per_piece}: KEY:0 to KEY:{}, {how}.",
-                count(pieces),
-                pieces.saturating_sub(1)
-            ),
-        )
+        let Some(pieces) = pieces else {
+            return step("", "Its elements are what is large: compress them, cut them, or keep them elsewhere.");
+        };
+        let each = match key.value_type {
+            ValueType::String => format!("at most {}", bytes(thresholds.memory_warning_bytes)),
+            _ => format!("about {} each", count(key.num_elements.unwrap_or(0).div_ceil(pieces.max(1)))),
+        };
+        let last = pieces.saturating_sub(1);
+        step("", format!("Split it into {} or more, {each}: KEY:0 to KEY:{last}, {how}.", count(pieces)))
     };
     match key.value_type {
         ValueType::String => Runbook {
@@ -226,6 +231,22 @@ mod tests {
         };
         let big = thresholds.big_key(&small).unwrap();
         let text = format!("{:?}", big.runbook);
+        assert!(text.contains("LTRIM KEY -10000 -1"));
         assert!(!text.contains("MIGRATE") && !text.contains("never expires") && !text.contains("largest element"));
+    }
+
+    #[test]
+    fn few_large_elements_cannot_be_spread() {
+        let thresholds = BigThresholds::default();
+        let few = KeyRow { num_elements: Some(3), len_largest_element: Some(400 << 20), ..key(ValueType::Hash) };
+        let big = thresholds.big_key(&few).unwrap();
+        assert_eq!(big.pieces, None);
+        let text = format!("{:?}", big.runbook);
+        assert!(text.contains("Its elements are what is large") && !text.contains("KEY:0"), "{text}");
+        // A thousand elements of a megabyte: it is their memory that bounds them.
+        let heavy = KeyRow { num_elements: Some(1000), ..key(ValueType::List) };
+        let big = thresholds.big_key(&heavy).unwrap();
+        assert_eq!(big.pieces, Some(96));
+        assert!(format!("{:?}", big.runbook).contains("LTRIM KEY -10 -1"), "{:?}", big.runbook);
     }
 }

@@ -56,11 +56,7 @@ fn finding(number: usize, big: &BigKey) -> Finding {
         (ValueType::String, _) | (_, None) => String::new(),
         (value_type, Some(elements)) => format!(" of {} {}", units::count(elements), element_noun(value_type)),
     };
-    let pieces = if big.pieces > 1 && !matches!(key.value_type, ValueType::Module(_)) {
-        format!(" In {} pieces it would not be big.", units::count(big.pieces))
-    } else {
-        String::new()
-    };
+    let pieces = big.pieces.map_or(String::new(), |n| format!(" In {} pieces it would not be big.", units::count(n)));
     Finding {
         severity: big.severity,
         kind: FindingKind::BigKey,

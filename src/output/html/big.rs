@@ -88,7 +88,7 @@ fn row(number: usize, big: &BigKey) -> BigRow {
         key: key_view(&big.key, 0.0),
         severity: big.severity,
         over: Figure::ratio(big.percent_of_warning),
-        pieces: Figure::count(big.pieces),
+        pieces: big.pieces.map(Figure::count).unwrap_or_default(),
         transfer: Figure::micros(big.costs.transfer_us),
         read: Figure::micros(big.costs.read_us),
         del: Figure::micros(big.costs.del_us),
