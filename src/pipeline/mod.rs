@@ -266,8 +266,21 @@ enum Stop<'a> {
 /// Walks over the records at `reader` until `target` bytes have passed, an item comes that is not a key's, or the slice
 /// ends. With a worker the values are decoded, without one only passed over. Gives where the last whole item that is part
 /// of the walk ended.
-#[inline]
 fn walk<'a, 'm, F: Fold>(
+    reader: &mut Reader<'a>,
+    place: &mut Place,
+    target: usize,
+    worker: Option<(&mut Worker<'m, F>, &Job<'_, '_, F>)>,
+) -> (usize, Stop<'a>) {
+    // On copies, and not where they lie: each key changes them, and what other threads read all the time lies beside.
+    let (mut local_reader, mut local_place) = (reader.clone(), place.clone());
+    let walked = walk_locally(&mut local_reader, &mut local_place, target, worker);
+    (*reader, *place) = (local_reader, local_place);
+    walked
+}
+
+#[inline(always)]
+fn walk_locally<'a, 'm, F: Fold>(
     reader: &mut Reader<'a>,
     place: &mut Place,
     target: usize,
