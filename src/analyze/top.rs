@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use super::shape::short_word;
 use crate::record::{Encoding, KeyRecord, ValueType};
 
 /// A [`KeyRecord`] that owns its name, and the number of the dump it is from.
@@ -166,7 +167,7 @@ impl TopKeys {
 fn name_start(name: &[u8]) -> u64 {
     match name.first_chunk() {
         Some(start) => u64::from_be_bytes(*start),
-        None => name.iter().enumerate().fold(0, |start, (at, byte)| start | u64::from(*byte) << (56 - 8 * at)),
+        None => short_word(name).swap_bytes(),
     }
 }
 

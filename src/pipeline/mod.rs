@@ -37,6 +37,7 @@ use crate::record::KeyRecord;
 const SPAN_BYTES: usize = 256 << 10;
 /// Finished spans that may wait for one before them.
 const MAX_WAITING: usize = 32;
+
 /// Encodes a row for a key, if it is to have one.
 pub trait RowFormat: Sync {
     /// Appends the row for a key of `dump` to `out`.
@@ -279,6 +280,7 @@ fn walk<'a, 'm, F: Fold>(
     walked
 }
 
+/// [`walk`], where the reader and the place lie well.
 #[inline(always)]
 fn walk_locally<'a, 'm, F: Fold>(
     reader: &mut Reader<'a>,

@@ -32,7 +32,6 @@ pub const ROOM_BYTES: usize = MAX_COPY + STEP;
 /// Gives the offset inside `input` of the first instruction that cannot be followed.
 pub fn inflate(input: &[u8], output: &mut [u8], len: usize) -> Result<(), usize> {
     let (mut from, mut to) = (0, 0);
-    let end = len;
     // Where no instruction can reach either end: in steps of fixed size, which write over some bytes that come later.
     while let Some(window) = input[from..].first_chunk::<{ 1 + MAX_RUN }>() {
         let (written, rest) = output.split_at_mut(to);
@@ -44,10 +43,10 @@ pub fn inflate(input: &[u8], output: &mut [u8], len: usize) -> Result<(), usize>
             to += control + 1;
             continue;
         }
-        let (len, low, size) = match control >> 5 {
+        let (copied, low, size) = match control >> 5 {
             // The length byte comes before the low byte of the distance.
             7 => (usize::from(window[1]) + 9, window[2], 3),
-            len => (len + 2, window[1], 2),
+            short => (short + 2, window[1], 2),
         };
         let distance = (control & 0x1f) << 8 | usize::from(low);
         let Some(start) = to.checked_sub(distance + 1) else { return Err(from) };
@@ -55,21 +54,21 @@ pub fn inflate(input: &[u8], output: &mut [u8], len: usize) -> Result<(), usize>
             Some(step) => {
                 rest[..STEP].copy_from_slice(step);
                 let mut done = STEP;
-                while done < len {
+                while done < copied {
                     output.copy_within(start + done..start + done + STEP, to + done);
                     done += STEP;
                 }
             }
-            None => copy_within(output, start, to, len),
+            None => copy_within(output, start, to, copied),
         }
-        if len > end.saturating_sub(to) {
+        if copied > len.saturating_sub(to) {
             return Err(from);
         }
         from += size;
-        to += len;
+        to += copied;
     }
-    match output.get_mut(..end) {
-        Some(output) if to <= end => inflate_end(input, output, from, to),
+    match output.get_mut(..len) {
+        Some(output) if to <= len => inflate_end(input, output, from, to),
         _ => Err(from),
     }
 }
