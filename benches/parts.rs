@@ -163,7 +163,7 @@ fn names(c: &mut Criterion) {
         b.iter(|| keys.iter().fold(0u64, |sum, key| sum + u64::from(slot_of(black_box(key)))));
     });
     group.bench_function("pattern", |b| {
-        let mut table = PatternTable::new();
+        let mut table = PatternTable::default();
         let key = PatternKey {
             memory_bytes: 100,
             serialized_bytes: 70,

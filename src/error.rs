@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::input::unpack::UnpackError;
 use crate::rdb::{Fault, FaultKind};
 
@@ -16,6 +18,13 @@ enum Kind {
     Usage(String),
     Unreadable { path: PathBuf, source: io::Error },
     Output { path: Option<PathBuf>, source: io::Error },
+}
+
+impl Exit {
+    /// The code that a dump alone would end the program with: that of what ended the reading, or of broken values.
+    pub fn of_dump(ended: Option<Exit>, damaged_keys: u64) -> Exit {
+        ended.unwrap_or(if damaged_keys > 0 { Exit::Damaged } else { Exit::Done })
+    }
 }
 
 impl Error {
@@ -70,7 +79,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// How the program ends. The numbers are a promise to scripts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Exit {
     /// All was read and written.
     Done = 0,
@@ -137,6 +147,14 @@ impl DumpError {
         }
     }
 
+    /// What is wrong, without the key that it is wrong with.
+    pub fn what(&self) -> String {
+        match self {
+            DumpError::Fault { fault, .. } => format!("{} at byte {} ({:#x})", fault.kind, fault.at, fault.at),
+            other => other.to_string(),
+        }
+    }
+
     /// Offset in the dump of what is wrong, where it has one.
     pub fn offset(&self) -> Option<u64> {
         match self {
@@ -170,8 +188,8 @@ impl fmt::Display for DumpError {
         match self {
             DumpError::Io(error) => write!(f, "cannot be read: {error}"),
             DumpError::Packed(damage) => damage.fmt(f),
-            DumpError::Fault { fault, key } => {
-                write!(f, "{} at byte {} ({:#x})", fault.kind, fault.at, fault.at)?;
+            DumpError::Fault { key, .. } => {
+                f.write_str(&self.what())?;
                 match key {
                     Some(key) => write!(f, ", reading key {}", shown_key(key)),
                     None => Ok(()),

@@ -57,6 +57,51 @@ impl Escape {
     }
 }
 
+/// The bytes that [`Escape::Utf8`] made a text of; none if it made no such text.
+pub fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut parts = text.split('\\');
+    bytes.extend_from_slice(parts.next()?.as_bytes());
+    while let Some(part) = parts.next() {
+        let rest = if part.is_empty() {
+            bytes.push(b'\\');
+            parts.next()?
+        } else {
+            let digits =
+                part.strip_prefix('x')?.get(..2).filter(|hex| hex.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            &part[3..]
+        };
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    Some(bytes)
+}
+
+/// Names in stored summaries: as text, from which the bytes come back. For `serde(with)`.
+pub mod name {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    use super::{Escape, unescape};
+
+    /// Writes the name as text.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(name: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        Escape::Utf8.text(name).serialize(serializer)
+    }
+
+    /// Reads it again.
+    ///
+    /// # Errors
+    /// If it is no such text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<[u8]>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bytes = unescape(&text).ok_or_else(|| de::Error::custom(format!("`{text}` is no escaped name")))?;
+        Ok(bytes.into())
+    }
+}
+
 /// Whether all bytes are printable ASCII and no backslash.
 #[inline]
 fn is_plain(bytes: &[u8]) -> bool {
@@ -113,5 +158,11 @@ mod tests {
         assert_eq!(glob_text(b"user:*:a\\*b"), "user:*:a\\*b");
         assert_eq!(Escape::Ascii.text("ö".as_bytes()), "\\xc3\\xb6");
         assert_eq!(Escape::Base64.text(b"\x00\xff"), "AP8=");
+        for name in [&b"user:1"[..], b"", b"\\", b"a\\xff\xff\n", "gr\u{202e}ö\\\\".as_bytes()] {
+            assert_eq!(unescape(&utf8(name)).as_deref(), Some(name));
+        }
+        for text in ["\\", "\\x0", "\\xg0", "\\n", "a\\x\u{e9}", "\\x+1"] {
+            assert_eq!(unescape(text), None, "{text}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::rdb::TypeByte;
 use crate::value::ModuleName;
@@ -22,6 +22,10 @@ pub enum ValueType {
 }
 
 impl ValueType {
+    /// The types that are no modules', in the order of [`ValueType::index`].
+    pub const PLAIN: [ValueType; 6] =
+        [ValueType::String, ValueType::List, ValueType::Set, ValueType::Zset, ValueType::Hash, ValueType::Stream];
+
     /// The type of a value that is stored as `kind`; a module's name comes with its value.
     #[inline]
     pub fn of(kind: TypeByte) -> ValueType {
@@ -76,8 +80,18 @@ impl Serialize for ValueType {
     }
 }
 
+impl<'de> Deserialize<'de> for ValueType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ValueType, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let plain = ValueType::PLAIN.into_iter().find(|plain| plain.as_str() == name);
+        plain
+            .or_else(|| ModuleName::from_name(&name).map(ValueType::Module))
+            .ok_or_else(|| de::Error::custom(format!("`{name}` is no type")))
+    }
+}
+
 /// How the server holds a value once it has loaded it, as OBJECT ENCODING says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // the names are the servers'
 pub enum Encoding {

@@ -1,29 +1,38 @@
 //! Puts the dumps of a run together into one [`Summary`]: which count, which node each is of, what stands out.
 
 mod big;
+mod read;
 mod rebalance;
+mod redact;
+pub mod stored;
 
+pub use read::{KeyName, ReadDump, ReadError};
 pub use rebalance::RebalanceOptions;
+pub use redact::redact;
 
-use crate::analyze::Fold;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
 use crate::analyze::aggregate::{Aggregate, SlotTotals};
 use crate::analyze::big::{BigKeys, BigThresholds, Severity};
 use crate::analyze::cost::COST_MODEL;
+use crate::analyze::pattern::PatternOptions;
 use crate::analyze::summary::{self, *};
+use crate::analyze::{Fold, TopKeys};
 use crate::cluster::placement::{self, DumpPrint, Placed, SlotPrint};
 use crate::cluster::topology::{Topology, format_ranges, ranges};
 use crate::error::Exit;
 use crate::escape::Escape;
-use crate::input::DumpInput;
 use crate::memory::baseline::empty_server_bytes;
 use crate::memory::{Allocator, ModelOptions, Server, Thresholds};
-use crate::pipeline::{ChecksumState, DumpResult, FileFacts};
+use crate::pipeline::{ChecksumState, FileFacts};
 use crate::rdb::Dialect;
 use crate::units;
 use crate::value::ModuleName;
 
 /// What a run was asked for, as far as the summary says it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RunOptions {
     /// Model another server than the one that wrote the dump.
     pub server: Option<Server>,
@@ -44,12 +53,37 @@ pub struct RunOptions {
     /// When a key is big.
     pub big: BigThresholds,
     /// Keys in each list.
+    #[serde(skip)]
     pub top: usize,
+    /// How names become patterns.
+    pub patterns: PatternOptions,
+    /// Whether what is variable in names is hidden.
+    pub redacted: bool,
     /// Make this rebalance plan; if absent, the plan for the nodes there are, where the dumps say that they are of a cluster.
+    #[serde(skip)]
     pub rebalance: Option<RebalanceOptions>,
 }
 
 impl RunOptions {
+    /// The usual options, with lists of `top` keys.
+    pub fn new(top: usize) -> RunOptions {
+        RunOptions {
+            server: None,
+            allocator: Allocator::default(),
+            cluster_mode: None,
+            thresholds: Thresholds::default(),
+            has_nodes: false,
+            now_ms: None,
+            compare: Vec::new(),
+            compare_settings: Vec::new(),
+            big: BigThresholds::default(),
+            top,
+            patterns: PatternOptions::default(),
+            redacted: false,
+            rebalance: None,
+        }
+    }
+
     /// The model of the server that wrote a dump, or of the one asked for, and those to compare it with.
     pub fn models(&self, facts: &FileFacts) -> (ModelOptions, Vec<ModelOptions>) {
         let own = ModelOptions {
@@ -96,32 +130,23 @@ fn saved_at_seconds(facts: &FileFacts) -> Option<i64> {
     facts.aux("ctime")?.parse().ok()
 }
 
-/// A dump of the run, read.
-#[derive(Debug)]
-pub struct ReadDump {
-    /// What was given.
-    pub input: DumpInput,
-    /// What came of it.
-    pub result: DumpResult<Aggregate>,
-}
-
 /// Lists of a summary are cut at these lengths.
 const PATTERNS: usize = 200;
 const HEAVY_SLOTS: usize = 20;
 
 /// Puts the dumps together. Also gives the code that the program is to end with.
 pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&Topology>) -> (Summary, Exit) {
-    let names: Vec<String> = dumps.iter().map(|dump| dump.input.name.clone()).collect();
+    let names: Vec<String> = dumps.iter().map(|dump| dump.name.clone()).collect();
     let placed = place_all(&dumps, topology);
-    let exit = dumps.iter().map(|dump| exit_of(&dump.result)).max().unwrap_or(Exit::Done);
+    let exit = dumps.iter().map(ReadDump::exit).max().unwrap_or(Exit::Done);
     let mut rows: Vec<DumpRow> =
         dumps.iter().zip(&placed).map(|(dump, placed)| dump_row(dump, placed, &names, options)).collect();
 
     let counted: Vec<usize> = (0..dumps.len()).filter(|&i| rows[i].role == DumpRole::Counted).collect();
     let nodes: Vec<NodeRow> =
-        counted.iter().map(|&i| node_row(&dumps[i].result, &rows[i], placed[i].node, topology)).collect();
+        counted.iter().map(|&i| node_row(&dumps[i].fold, &rows[i], placed[i].node, topology)).collect();
     let slots: Vec<(&str, &[SlotTotals])> =
-        counted.iter().map(|&i| (names[i].as_str(), &*dumps[i].result.fold.slots)).collect();
+        counted.iter().map(|&i| (names[i].as_str(), &*dumps[i].fold.slots)).collect();
     let slots_row = slots_row(&slots, HEAVY_SLOTS);
     let cluster = cluster_row(&dumps, &counted, &placed, &nodes, topology);
     let imbalance = imbalance(&nodes);
@@ -133,8 +158,8 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
     for (i, dump) in dumps.into_iter().enumerate() {
         match &mut sum {
             _ if !counted.contains(&i) => {}
-            Some(sum) => sum.merge(dump.result.fold),
-            None => sum = Some(dump.result.fold),
+            Some(sum) => sum.merge(dump.fold),
+            None => sum = Some(dump.fold),
         }
     }
     let mut totals = summary::TotalsRow::default();
@@ -155,12 +180,13 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
     let idle = idle_rows(&sum);
     let comparisons = comparisons(options, &others);
     let Aggregate { biggest, longest, hottest, biggest_of_type, patterns, .. } = sum;
-    let freq = bands.map(|bands| FreqRow { bands, hottest: key_rows(hottest.into_sorted(), &names) });
+    let key_rows = |top: TopKeys| key_rows(top.into_sorted().into_iter().take(options.top), &names);
+    let freq = bands.map(|bands| FreqRow { bands, hottest: key_rows(hottest) });
     let (patterns, patterns_left_out) = pattern_rows(patterns.finish(), PATTERNS);
     let biggest_of_type = TYPE_NAMES
         .iter()
         .zip(biggest_of_type)
-        .map(|(value_type, top)| TypeTop { value_type, keys: key_rows(top.into_sorted(), &names) })
+        .map(|(value_type, top)| TypeTop { value_type, keys: key_rows(top) })
         .filter(|top| !top.keys.is_empty())
         .collect();
     for (row, placed) in rows.iter_mut().zip(&placed) {
@@ -187,8 +213,8 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
         idle,
         big_thresholds: options.big,
         big_keys: BigKeys { total: 0, critical: 0, keys: Vec::new(), cost_model: COST_MODEL },
-        biggest: key_rows(biggest.into_sorted(), &names),
-        longest: key_rows(longest.into_sorted(), &names),
+        biggest: key_rows(biggest),
+        longest: key_rows(longest),
         biggest_of_type,
         patterns,
         patterns_left_out,
@@ -197,6 +223,8 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
             allocator: options.allocator.name().to_owned(),
             thresholds: options.thresholds.clone(),
             now: options.now_ms.map(units::rfc3339_ms),
+            separators: options.patterns.separators.clone(),
+            redacted: options.redacted,
         },
     };
     summary.big_keys = big::big_keys(&summary);
@@ -214,6 +242,7 @@ fn empty_options(options: &RunOptions) -> crate::analyze::aggregate::AggregateOp
         others: 0,
         compare_names: false,
         own_slots: None,
+        patterns: Arc::default(),
     }
 }
 
@@ -226,56 +255,32 @@ fn add_totals(sum: &mut TotalsRow, more: &TotalsRow) {
     sum.elements += more.elements;
 }
 
-/// The code that a dump alone would end the program with.
-pub fn exit_of<F: DamageCount>(result: &DumpResult<F>) -> Exit {
-    match &result.error {
-        Some(error) => error.exit(),
-        None if result.fold.damaged_keys() > 0 => Exit::Damaged,
-        None => Exit::Done,
-    }
-}
-
-/// Gathers know how many broken values they saw.
-pub trait DamageCount {
-    /// Keys whose value is broken.
-    fn damaged_keys(&self) -> u64;
-}
-
-impl DamageCount for Aggregate {
-    fn damaged_keys(&self) -> u64 {
-        self.damaged_keys
-    }
-}
-
 fn place_all(dumps: &[ReadDump], topology: Option<&Topology>) -> Vec<Placed> {
     let prints: Vec<Vec<SlotPrint>> = dumps
         .iter()
-        .map(|dump| {
-            dump.result.fold.slots.iter().map(|slot| SlotPrint { keys: slot.keys, names: slot.names }).collect()
-        })
+        .map(|dump| dump.fold.slots.iter().map(|slot| SlotPrint { keys: slot.keys, names: slot.names }).collect())
         .collect();
     let dumps: Vec<DumpPrint<'_>> = dumps
         .iter()
         .zip(&prints)
         .map(|(dump, slots)| DumpPrint {
             slots,
-            replication: dump.result.facts.aux("repl-id"),
-            offset: dump.result.facts.aux("repl-offset").and_then(|offset| offset.parse().ok()),
-            complete: dump.result.error.is_none(),
+            replication: dump.facts.aux("repl-id"),
+            offset: dump.facts.aux("repl-offset").and_then(|offset| offset.parse().ok()),
+            complete: dump.error.is_none(),
         })
         .collect();
     placement::place(&dumps, topology)
 }
 
 fn dump_row(dump: &ReadDump, placed: &Placed, names: &[String], options: &RunOptions) -> DumpRow {
-    let result = &dump.result;
-    let facts = &result.facts;
-    let role = match (placed.same_as, facts.header, result.keys) {
+    let facts = &dump.facts;
+    let role = match (placed.same_as, facts.header, dump.keys) {
         (Some(other), _, _) => DumpRole::SameAs(names[other].clone()),
         (None, None, 0) => DumpRole::Unread,
         _ => DumpRole::Counted,
     };
-    let totals = aggregate_totals(&result.fold);
+    let totals = aggregate_totals(&dump.fold);
     let (model, _) = options.models(facts);
     let read = facts.header.is_some();
     let used_memory_bytes: Option<u64> = facts.aux("used-mem").and_then(|bytes| bytes.parse().ok());
@@ -286,12 +291,12 @@ fn dump_row(dump: &ReadDump, placed: &Placed, names: &[String], options: &RunOpt
         }
         _ => None,
     };
-    let mut damages = result.fold.damages.clone();
+    let mut damages = dump.fold.damages.clone();
     damages.sort();
     damages.truncate(20);
     DumpRow {
-        name: dump.input.name.clone(),
-        path: dump.input.path_text(),
+        name: dump.name.clone(),
+        path: dump.path.clone(),
         role,
         format: facts.header.map(|header| {
             let magic = if header.dialect == Dialect::Redis { "REDIS" } else { "VALKEY" };
@@ -305,23 +310,23 @@ fn dump_row(dump: &ReadDump, placed: &Placed, names: &[String], options: &RunOpt
         modelled_as: read.then(|| model.server.to_string()),
         cluster_mode: model.cluster,
         saved_at: saved_at_seconds(facts).and_then(|s| s.checked_mul(1000)).map(units::rfc3339_ms),
-        complete: result.error.is_none() && result.fold.damaged_keys == 0,
-        checksum: match result.checksum {
+        complete: dump.error.is_none() && dump.fold.damaged_keys == 0,
+        checksum: match dump.checksum {
             ChecksumState::Right => "right",
             ChecksumState::Wrong => "wrong",
             ChecksumState::Off => "off",
             ChecksumState::None => "none",
             ChecksumState::NotReached => "not reached",
         },
-        error: result.error.as_ref().map(ToString::to_string),
-        error_at_byte: result.error.as_ref().and_then(|error| error.offset()),
-        damaged_keys: result.fold.damaged_keys,
+        error: dump.error.as_ref().map(ToString::to_string),
+        error_at_byte: dump.error.as_ref().and_then(|error| error.at_byte),
+        damaged_keys: dump.fold.damaged_keys,
         damages: damages
             .into_iter()
             .map(|damage| DamageRow { at_byte: damage.at, key: Escape::Utf8.text(&damage.key), what: damage.what })
             .collect(),
-        notes: notes(result),
-        rdb_bytes: result.rdb_bytes,
+        notes: notes(dump),
+        rdb_bytes: dump.rdb_bytes,
         totals,
         used_memory_bytes,
         empty_server_bytes: empty,
@@ -332,11 +337,11 @@ fn dump_row(dump: &ReadDump, placed: &Placed, names: &[String], options: &RunOpt
     }
 }
 
-fn notes<F>(result: &DumpResult<F>) -> Vec<String> {
+fn notes(dump: &ReadDump) -> Vec<String> {
     let mut notes = Vec::new();
-    if let Some(bytes @ 1..) = result.trailing_bytes {
+    if let Some(bytes @ 1..) = dump.trailing_bytes {
         let bytes_text = units::count(bytes);
-        if result.trailing_start.starts_with(b"*") {
+        if dump.trailing_commands {
             notes.push(format!(
                 "{bytes_text} bytes of append-only commands follow the RDB; what they change is not counted"
             ));
@@ -344,11 +349,11 @@ fn notes<F>(result: &DumpResult<F>) -> Vec<String> {
             notes.push(format!("{bytes_text} bytes follow the end of the RDB; servers ignore them"));
         }
     }
-    if result.checksum == ChecksumState::Off {
+    if dump.checksum == ChecksumState::Off {
         notes.push("written with `rdbchecksum no`: damage to it may go unseen".to_owned());
     }
-    if result.facts.slot_imports > 0 {
-        notes.push(format!("saved while {} slot imports were running", result.facts.slot_imports));
+    if dump.facts.slot_imports > 0 {
+        notes.push(format!("saved while {} slot imports were running", dump.facts.slot_imports));
     }
     notes
 }
@@ -359,16 +364,11 @@ fn aggregate_totals(aggregate: &Aggregate) -> TotalsRow {
     sum
 }
 
-fn node_row(
-    result: &DumpResult<Aggregate>,
-    dump: &DumpRow,
-    node: Option<usize>,
-    topology: Option<&Topology>,
-) -> NodeRow {
-    let slots = &result.fold.slots;
+fn node_row(fold: &Aggregate, dump: &DumpRow, node: Option<usize>, topology: Option<&Topology>) -> NodeRow {
+    let slots = &fold.slots;
     let owner = topology.zip(node).map(|(topology, node)| (topology, node, &topology.nodes[node]));
     let mut by_type: Vec<NodeType> = Vec::new();
-    for (value_type, _, group) in result.fold.groups() {
+    for (value_type, _, group) in fold.groups() {
         match by_type.last_mut() {
             Some(last) if last.value_type == value_type => {
                 last.keys += group.totals.keys;
@@ -398,7 +398,7 @@ fn node_row(
                 .sum()
         }),
         by_type,
-        heat: (!result.fold.freq.is_empty()).then(|| slots.iter().map(|slot| slot.heat).sum()),
+        heat: (!fold.freq.is_empty()).then(|| slots.iter().map(|slot| slot.heat).sum()),
         used_memory_bytes: dump.used_memory_bytes,
     }
 }
@@ -410,9 +410,9 @@ fn cluster_row(
     nodes: &[NodeRow],
     topology: Option<&Topology>,
 ) -> Option<ClusterRow> {
-    let slots = |i: usize| &dumps[i].result.fold.slots;
+    let slots = |i: usize| &dumps[i].fold.slots;
     let Some(topology) = topology else {
-        if counted.len() < 2 || !counted.iter().any(|&i| dumps[i].result.facts.slot_info) {
+        if counted.len() < 2 || !counted.iter().any(|&i| dumps[i].facts.slot_info) {
             return None;
         }
         let shared = ranges((0u16..).zip(0..slots(counted[0]).len()).filter_map(|(slot, index)| {
@@ -442,7 +442,7 @@ fn cluster_row(
                 misplaced[usize::from(slot)] = true;
             }
         }
-        let foreign = dumps[i].result.fold.misplaced.keys().filter(|(slot, _)| topology.owner(*slot) != Some(node));
+        let foreign = dumps[i].fold.misplaced.iter().filter(|(slot, _)| topology.owner(*slot) != Some(node));
         examples.extend(foreign.map(|(slot, key)| MisplacedKey {
             node: row.name.clone(),
             key: Escape::Utf8.text(key),
@@ -471,7 +471,7 @@ fn cluster_row(
 }
 
 fn slots_len(dumps: &[ReadDump]) -> usize {
-    dumps.first().map_or(0, |dump| dump.result.fold.slots.len())
+    dumps.first().map_or(0, |dump| dump.fold.slots.len())
 }
 
 fn imbalance(nodes: &[NodeRow]) -> Option<Imbalance> {

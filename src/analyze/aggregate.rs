@@ -1,20 +1,24 @@
 //! All sums that a report needs, gathered in one pass over the keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::Fold;
 use super::big::{BigThresholds, Severity};
 use super::histogram::Histogram;
-use super::pattern::{PatternKey, PatternTable};
+use super::pattern::{PatternKey, PatternRules, PatternTable};
+use super::stored;
 use super::top::TopKeys;
 use crate::cluster::slot::SLOTS;
+use crate::escape;
 use crate::measure::Measured;
 use crate::rdb::Fault;
 use crate::record::{Encoding, KeyRecord, ValueType};
 
 /// What to gather, and by which measure.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct AggregateOptions {
     /// Keys that each list of the largest has.
     pub top: usize,
@@ -30,10 +34,12 @@ pub struct AggregateOptions {
     pub compare_names: bool,
     /// Slots that the node of the dump is thought to own: keys elsewhere are remembered as examples.
     pub own_slots: Option<Arc<[bool]>>,
+    /// How names become patterns.
+    pub patterns: Arc<PatternRules>,
 }
 
 /// Keys and bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Number of keys.
     pub keys: u64,
@@ -61,31 +67,36 @@ impl Totals {
         self.elements = self.elements.wrapping_add(record.elements.unwrap_or(0));
     }
 
-    /// The sums without those of a part.
+    /// All but the elements, which are claims.
+    fn figures(&self) -> [u64; 5] {
+        [self.keys, self.memory_bytes, self.footprint_bytes, self.key_tables_bytes, self.serialized_bytes]
+    }
+
+    /// The sums without those of a part. What is stored may be forged, so the part may be more than the whole.
     fn less(&self, part: &Totals) -> Totals {
         Totals {
-            keys: self.keys - part.keys,
-            memory_bytes: self.memory_bytes - part.memory_bytes,
-            footprint_bytes: self.footprint_bytes - part.footprint_bytes,
-            key_tables_bytes: self.key_tables_bytes - part.key_tables_bytes,
-            serialized_bytes: self.serialized_bytes - part.serialized_bytes,
+            keys: self.keys.saturating_sub(part.keys),
+            memory_bytes: self.memory_bytes.saturating_sub(part.memory_bytes),
+            footprint_bytes: self.footprint_bytes.saturating_sub(part.footprint_bytes),
+            key_tables_bytes: self.key_tables_bytes.saturating_sub(part.key_tables_bytes),
+            serialized_bytes: self.serialized_bytes.saturating_sub(part.serialized_bytes),
             elements: self.elements.wrapping_sub(part.elements),
         }
     }
 
     /// Takes over the sums of another.
     pub fn merge(&mut self, other: &Totals) {
-        self.keys += other.keys;
-        self.memory_bytes += other.memory_bytes;
-        self.footprint_bytes += other.footprint_bytes;
-        self.key_tables_bytes += other.key_tables_bytes;
-        self.serialized_bytes += other.serialized_bytes;
+        self.keys = self.keys.saturating_add(other.keys);
+        self.memory_bytes = self.memory_bytes.saturating_add(other.memory_bytes);
+        self.footprint_bytes = self.footprint_bytes.saturating_add(other.footprint_bytes);
+        self.key_tables_bytes = self.key_tables_bytes.saturating_add(other.key_tables_bytes);
+        self.serialized_bytes = self.serialized_bytes.saturating_add(other.serialized_bytes);
         self.elements = self.elements.wrapping_add(other.elements);
     }
 }
 
 /// The keys of one type and encoding.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Group {
     /// Sums.
     pub totals: Totals,
@@ -110,7 +121,7 @@ impl Group {
         self.footprints.merge(&other.footprints);
         self.largest_bytes = self.largest_bytes.max(other.largest_bytes);
         self.most_elements = self.most_elements.max(other.most_elements);
-        self.fields_with_expiry += other.fields_with_expiry;
+        self.fields_with_expiry = self.fields_with_expiry.saturating_add(other.fields_with_expiry);
         self.big.0 += other.big.0;
         self.big.1 += other.big.1;
         if self.others.len() < other.others.len() {
@@ -124,7 +135,7 @@ impl Group {
 }
 
 /// The keys of one slot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotTotals {
     /// Number of keys.
     pub keys: u64,
@@ -156,35 +167,43 @@ pub const IDLE_BUCKETS: [(u64, &str); 6] = [
     (90 * 86_400, "under 90 days"),
 ];
 
+/// No sum of a dump is above this; a hundred of them can be added up.
+const MOST: u64 = 1 << 56;
 /// Damaged values that are remembered; the rest is counted.
 const DAMAGES: usize = 100;
 /// Keys in foreign slots that are remembered; the rest is counted.
 const MISPLACED: usize = 20;
 
 /// A key whose value is broken, while the dump around it is not.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Damage {
     /// Offset of the fault in the RDB stream.
     pub at: u64,
     /// Name of the key.
+    #[serde(with = "escape::name")]
     pub key: Box<[u8]>,
     /// What was wrong.
     pub what: String,
 }
 
 /// All sums over the keys of one dump, or of several.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Aggregate {
+    #[serde(skip)]
     options: AggregateOptions,
     /// By type and encoding, see [`group_index`]; modules apart.
+    #[serde(with = "stored::groups")]
     groups: Vec<Option<Box<Group>>>,
     modules: BTreeMap<ValueType, Group>,
     /// By slot.
+    #[serde(with = "stored::slots")]
     pub slots: Box<[SlotTotals]>,
     /// By database: sums and keys with an expiry. Those of the last key's database are not up to date: what came since
     /// the last change of databases is the difference to `settled`.
     databases: BTreeMap<u64, (Totals, u64)>,
+    #[serde(skip)]
     recent_database: u64,
+    #[serde(skip)]
     settled: (Totals, u64),
     /// Keys with an expiry, by [`EXPIRY_BUCKETS`], later ones, and those of dumps whose time is not known.
     expiring: [Totals; EXPIRY_BUCKETS.len() + 2],
@@ -207,7 +226,8 @@ pub struct Aggregate {
     /// The first of the broken values.
     pub damages: Vec<Damage>,
     /// Examples of keys outside the slots that the node is thought to own.
-    pub misplaced: BTreeMap<(u16, Box<[u8]>), ()>,
+    #[serde(with = "stored::misplaced")]
+    pub misplaced: BTreeSet<(u16, Box<[u8]>)>,
 }
 
 impl Aggregate {
@@ -227,10 +247,10 @@ impl Aggregate {
             biggest_of_type: vec![TopKeys::new(options.top); MODULE_INDEX + 1],
             longest: TopKeys::new(options.top),
             hottest: TopKeys::new(options.top),
-            patterns: PatternTable::new(),
+            patterns: PatternTable::new(Arc::clone(&options.patterns)),
             damaged_keys: 0,
             damages: Vec::new(),
-            misplaced: BTreeMap::new(),
+            misplaced: BTreeSet::new(),
             options,
         }
     }
@@ -238,7 +258,7 @@ impl Aggregate {
     /// The groups by type and encoding, in the order of both.
     pub fn groups(&self) -> impl Iterator<Item = (ValueType, Option<Encoding>, &Group)> {
         let plain = self.groups.iter().enumerate().filter_map(|(index, group)| {
-            let value_type = PLAIN_TYPES[index / ENCODINGS];
+            let value_type = ValueType::PLAIN[index / ENCODINGS];
             Some((value_type, Encoding::from_index(index % ENCODINGS), &**group.as_ref()?))
         });
         plain.chain(self.modules.iter().map(|(value_type, group)| (*value_type, Some(Encoding::Raw), group)))
@@ -250,6 +270,64 @@ impl Aggregate {
             sum.merge(&group.totals);
             sum
         })
+    }
+
+    /// Makes what was stored whole again, as that of the dump at this place of the command line.
+    ///
+    /// # Errors
+    /// If it is not what is stored, but forged or damaged.
+    pub fn restore(&mut self, dump: usize, patterns: &Arc<PatternRules>) -> Result<(), String> {
+        self.options.dump = dump;
+        self.patterns.set_rules(Arc::clone(patterns))?;
+        self.settled = (self.totals(), self.volatile().keys);
+        if !matches!(self.freq.len(), 0 | 256) {
+            return Err(format!("{} access counters instead of 256", self.freq.len()));
+        }
+        if self.biggest_of_type.len() != MODULE_INDEX + 1 {
+            return Err(format!("{} types instead of {}", self.biggest_of_type.len(), MODULE_INDEX + 1));
+        }
+        for list in self.lists() {
+            list.for_each(&mut |of_dump, _| *of_dump = dump);
+        }
+        match self.figures().find(|figure| *figure > MOST) {
+            Some(figure) => Err(format!("{figure} is beyond what a server can have")),
+            None => Ok(()),
+        }
+    }
+
+    /// The figures that are added up with those of other dumps.
+    fn figures(&self) -> impl Iterator<Item = u64> {
+        let modules = self.modules.values();
+        let groups = self.groups.iter().flatten().map(|group| &**group).chain(modules);
+        let of_groups = groups.clone().flat_map(|group| {
+            let others = group.others.iter().flat_map(|(usage, footprint)| [*usage, *footprint]);
+            others.chain([group.big.0, group.big.1, group.fields_with_expiry])
+        });
+        let totals = groups.map(|group| &group.totals).chain(&self.expiring);
+        let totals = totals.chain(self.databases.values().map(|(totals, _)| totals)).flat_map(Totals::figures);
+        let slots = self.slots.iter().flat_map(|slot| [slot.keys, slot.footprint_bytes, slot.heat]);
+        let heat = self.freq.iter().chain(&self.idle).flat_map(|(keys, bytes)| [*keys, *bytes]);
+        let lists = [&self.biggest, &self.longest, &self.hottest].into_iter().chain(&self.biggest_of_type);
+        let keys = lists.flat_map(TopKeys::figures);
+        let rest = [self.damaged_keys].into_iter().chain(self.databases.values().map(|(_, expires)| *expires));
+        of_groups.chain(totals).chain(slots).chain(heat).chain(keys).chain(rest).chain(self.patterns.figures())
+    }
+
+    /// The lists of the largest keys.
+    fn lists(&mut self) -> impl Iterator<Item = &mut TopKeys> {
+        [&mut self.biggest, &mut self.longest, &mut self.hottest].into_iter().chain(&mut self.biggest_of_type)
+    }
+
+    /// Lets `visit` change every name of a key that is here, apart from the patterns.
+    pub fn for_each_name(&mut self, visit: &mut dyn FnMut(&mut Box<[u8]>)) {
+        for list in self.lists() {
+            list.for_each(&mut |_, name| visit(name));
+        }
+        self.damages.iter_mut().for_each(|damage| visit(&mut damage.key));
+        for (slot, mut name) in std::mem::take(&mut self.misplaced) {
+            visit(&mut name);
+            self.misplaced.insert((slot, name));
+        }
     }
 
     /// The sums over the keys with an expiry.
@@ -357,14 +435,11 @@ impl Aggregate {
     #[cold]
     fn observe_misplaced(&mut self, record: KeyRecord<'_>) {
         if self.misplaced.len() >= MISPLACED
-            && self
-                .misplaced
-                .last_key_value()
-                .is_some_and(|((slot, key), ())| (*slot, &**key) <= (record.slot, record.key))
+            && self.misplaced.last().is_some_and(|(slot, key)| (*slot, &**key) <= (record.slot, record.key))
         {
             return;
         }
-        self.misplaced.insert((record.slot, record.key.into()), ());
+        self.misplaced.insert((record.slot, record.key.into()));
         if self.misplaced.len() > MISPLACED {
             self.misplaced.pop_last();
         }
@@ -374,26 +449,23 @@ impl Aggregate {
     fn observe_damage(&mut self, key: &[u8], fault: &Fault) {
         self.damaged_keys += 1;
         self.damages.push(Damage { at: fault.at, key: key.into(), what: fault.kind.to_string() });
-        self.cut_damages();
+        if self.damages.len() >= 2 * DAMAGES {
+            self.cut_damages();
+        }
     }
 
     fn cut_damages(&mut self) {
-        if self.damages.len() >= 2 * DAMAGES {
-            self.damages.sort();
-            self.damages.truncate(DAMAGES);
-        }
+        self.damages.sort();
+        self.damages.truncate(DAMAGES);
     }
 }
 
-/// The types whose keys are grouped by encoding, in the order of [`ValueType::index`].
-const PLAIN_TYPES: [ValueType; MODULE_INDEX] =
-    [ValueType::String, ValueType::List, ValueType::Set, ValueType::Zset, ValueType::Hash, ValueType::Stream];
 /// Where modules stand among the types.
-const MODULE_INDEX: usize = 6;
+pub(super) const MODULE_INDEX: usize = ValueType::PLAIN.len();
 /// Number of encodings, and one more for keys that have none because their value is broken.
-const ENCODINGS: usize = Encoding::ALL.len() + 1;
+pub(super) const ENCODINGS: usize = Encoding::ALL.len() + 1;
 
-fn group_index(value_type: ValueType, encoding: Option<Encoding>) -> usize {
+pub(super) fn group_index(value_type: ValueType, encoding: Option<Encoding>) -> usize {
     value_type.index() * ENCODINGS + encoding.map_or(ENCODINGS - 1, |encoding| encoding as usize)
 }
 
@@ -466,6 +538,8 @@ impl Fold for Aggregate {
     }
 
     fn rest(&mut self) {
+        self.settle_database(0);
+        self.cut_damages();
         self.patterns.rest();
     }
 

@@ -1,6 +1,6 @@
 //! When a key is big: thresholds in elements and in bytes; and the big keys with what they cost.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cost::{COST_MODEL, CostModel, Costs};
 use super::remedy::{Runbook, runbook};
@@ -31,7 +31,7 @@ impl Severity {
 }
 
 /// From where on a key is big.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BigThresholds {
     /// Elements of a collection: warning.
     pub elements_warning: u64,

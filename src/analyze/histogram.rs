@@ -1,11 +1,14 @@
 //! A histogram of sizes with a bounded relative error.
 
+use serde::{Deserialize, Serialize};
+
 /// Sub-buckets per doubling: a quantile is at most 1/32 below the true value.
 const STEPS: u64 = 32;
 const STEP_BITS: u32 = STEPS.ilog2();
 
 /// Counts sizes in buckets whose width grows with the size; small sizes are exact.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Vec<(usize, u64)>", try_from = "Vec<(usize, u64)>")]
 pub struct Histogram {
     counts: Vec<u64>,
     total: u64,
@@ -36,7 +39,8 @@ impl Histogram {
 
     /// The size that `per_mille` of all do not exceed: the lower end of its bucket. Absent if nothing was counted.
     pub fn quantile(&self, per_mille: u64) -> Option<u64> {
-        let rank = (self.total * per_mille).div_ceil(1000).max(1);
+        let rank = (u128::from(self.total) * u128::from(per_mille)).div_ceil(1000).max(1);
+        let rank = u64::try_from(rank).unwrap_or(u64::MAX);
         let mut seen = 0;
         self.counts
             .iter()
@@ -60,6 +64,30 @@ impl Histogram {
         }
         let first = rows.iter().position(|(_, count)| *count > 0).unwrap_or(rows.len());
         rows.split_off(first)
+    }
+}
+
+/// The buckets that are not empty, and their counts.
+impl From<Histogram> for Vec<(usize, u64)> {
+    fn from(histogram: Histogram) -> Vec<(usize, u64)> {
+        histogram.counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+impl TryFrom<Vec<(usize, u64)>> for Histogram {
+    type Error = String;
+
+    fn try_from(buckets: Vec<(usize, u64)>) -> Result<Histogram, String> {
+        let mut histogram = Histogram::default();
+        for (bucket, count) in buckets {
+            if bucket > bucket_of(u64::MAX) {
+                return Err(format!("no size falls into bucket {bucket}"));
+            }
+            histogram.counts.resize(histogram.counts.len().max(bucket + 1), 0);
+            histogram.counts[bucket] = count;
+            histogram.total = histogram.total.saturating_add(count);
+        }
+        Ok(histogram)
     }
 }
 

@@ -11,6 +11,7 @@ pub mod pattern;
 pub mod rebalance;
 pub mod remedy;
 mod shape;
+mod stored;
 pub mod summary;
 pub mod top;
 

@@ -28,10 +28,16 @@
 
 use std::cmp::Reverse;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::shape::{Shape, ShapeCache, short_word};
+
+mod rules;
+mod stored;
+
+pub use rules::{PatternOptions, PatternRules};
 
 /// Separators, each of which ends a segment and belongs to it.
 const SEPARATORS: &[u8] = b":/.|,;_-@#={}";
@@ -59,9 +65,11 @@ const ODD: u8 = 1 << 4;
 const SEPARATOR: u8 = 1 << 5;
 const JOINER: u8 = 1 << 6;
 
-static CLASSES: [u8; 256] = classes(SEPARATORS, JOINERS);
+/// The classes of all bytes.
+type Classes = [u8; 256];
 
-const fn classes(separators: &[u8], joiners: &[u8]) -> [u8; 256] {
+/// Those bytes that are no separators but would be joiners are plain.
+const fn classes(separators: &[u8], joiners: &[u8]) -> Classes {
     let mut table = [0; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -81,7 +89,9 @@ const fn classes(separators: &[u8], joiners: &[u8]) -> [u8; 256] {
     }
     let mut i = 0;
     while i < joiners.len() {
-        table[joiners[i] as usize] |= JOINER;
+        if table[joiners[i] as usize] == SEPARATOR {
+            table[joiners[i] as usize] |= JOINER;
+        }
         i += 1;
     }
     table
@@ -164,8 +174,11 @@ impl PatternStats {
 /// A pattern and what its keys add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    /// A Redis glob that matches all keys counted here; empty for the key without a name.
+    /// A Redis glob that matches all keys counted here; empty for the key without a name. The name of a group of keys
+    /// that the rules name.
     pub text: Vec<u8>,
+    /// The regular expression of such a group.
+    pub named: Option<String>,
     /// Sums over the keys.
     pub stats: PatternStats,
 }
@@ -215,7 +228,7 @@ struct Segment {
 }
 
 /// The fold of one key, in buffers used again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Folded {
     /// Nine segments of at most 40 bytes, all escaped, with a separator take 729 bytes; then 64 for the scan.
     buffer: Box<[u8; 1024]>,
@@ -241,7 +254,7 @@ impl Folded {
 
     /// Folds `key`, looking at no more than `max_segments` of it. The last segment has no separator, all others do.
     #[inline]
-    fn fold(&mut self, key: &[u8], max_segments: usize) {
+    fn fold(&mut self, key: &[u8], max_segments: usize, classes: &Classes) {
         self.len = 0;
         self.count = 0;
         let mut rest = key;
@@ -249,7 +262,7 @@ impl Folded {
             let Some(place) = self.buffer[self.len..].first_chunk_mut::<64>() else { break };
             let (mut all, mut len, mut end) = (0, 0, 0);
             for &byte in rest {
-                let class = CLASSES[usize::from(byte)];
+                let class = classes[usize::from(byte)];
                 if class & SEPARATOR != 0 {
                     end = class;
                     break;
@@ -263,29 +276,29 @@ impl Folded {
             if all & (DIGIT | ODD) != 0 || len > LONG_SEGMENT {
                 star = star_at(&rest[..len], all);
             }
-            if len == 8 && end != 0 && all & !(DIGIT | HEX) == 0 && starts_with_uuid(rest) {
+            if len == 8 && end != 0 && all & !(DIGIT | HEX) == 0 && starts_with_uuid(rest, classes) {
                 (len, star) = (36, Some(0));
             }
             let separator = rest.get(len).copied();
             let mut kept = star.unwrap_or(len);
             if all & GLOB != 0 {
-                kept = self.escape(&rest[..kept]);
+                kept = self.escape(&rest[..kept], classes);
             }
-            self.push(kept, star.is_some(), separator);
+            self.push(kept, star.is_some(), separator, classes);
             if separator.is_none() {
                 return;
             }
             rest = &rest[len + 1..];
         }
-        self.push(0, true, None);
+        self.push(0, true, None, classes);
     }
 
     /// Puts `text` in the place of the next segment, with escapes.
     #[cold]
-    fn escape(&mut self, text: &[u8]) -> usize {
+    fn escape(&mut self, text: &[u8], classes: &Classes) -> usize {
         let mut at = self.len;
         for &byte in text {
-            if CLASSES[usize::from(byte)] & GLOB != 0 {
+            if classes[usize::from(byte)] & GLOB != 0 {
                 self.buffer[at] = b'\\';
                 at += 1;
             }
@@ -297,14 +310,14 @@ impl Folded {
 
     /// Ends a segment of `kept` bytes, which lie in the buffer, and perhaps a `*`.
     #[inline]
-    fn push(&mut self, kept: usize, star: bool, separator: Option<u8>) {
+    fn push(&mut self, kept: usize, star: bool, separator: Option<u8>, classes: &Classes) {
         let alone = star && kept == 0;
         let mut joined = None;
         if alone
             && let Some(last) = self.count.checked_sub(1).map(|last| self.segments[last])
             && let Some(joiner) = last.separator
             && last.alone
-            && CLASSES[usize::from(joiner)] & JOINER != 0
+            && classes[usize::from(joiner)] & JOINER != 0
             && last.joined.is_none_or(|before| before == joiner)
         {
             joined = Some(joiner);
@@ -342,16 +355,16 @@ fn is_binary(segment: &[u8]) -> bool {
 
 /// Whether `text` starts with a UUID that ends at a separator or at the end of the key. Its dashes are separators
 /// elsewhere, and a group without a digit would be a name.
-fn starts_with_uuid(text: &[u8]) -> bool {
+fn starts_with_uuid(text: &[u8], classes: &Classes) -> bool {
     let Some(uuid) = text.get(..36) else { return false };
     uuid.iter().enumerate().all(|(i, byte)| match i {
         8 | 13 | 18 | 23 => *byte == b'-',
         _ => byte.is_ascii_hexdigit(),
-    }) && text.get(36).is_none_or(|&next| CLASSES[usize::from(next)] & SEPARATOR != 0)
+    }) && text.get(36).is_none_or(|&next| classes[usize::from(next)] & SEPARATOR != 0)
 }
 
 /// A place in the trie: the end of a key (below a group without a separator), or what follows a segment.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Node {
     groups: Vec<Group>,
     /// Where the sums are, at the end of a key. Elsewhere it means that the node is cut: all that follows is one `*`.
@@ -360,20 +373,20 @@ struct Node {
 
 /// The children of a node whose segments end in the same separator. They collapse by themselves, so that a crowd of
 /// single names at a level leaves its `user:` and `session:` alone.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Group {
     separator: Option<u8>,
     names: Names,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Names {
     /// In the order of their heads. So few are found as fast as in a hash map, which takes three times the memory.
     Open(Vec<Child>),
     Star(Box<Node>),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Child {
     /// The first bytes of the name.
     head: u64,
@@ -414,7 +427,7 @@ fn insert<T>(list: &mut Vec<T>, at: usize, item: T) {
 }
 
 /// What the nodes of a trie share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Pool {
     cells: Vec<PatternStats>,
     free: Vec<u32>,
@@ -553,7 +566,7 @@ impl Node {
                 node.render(path, pool, out);
                 if let Some(cell) = node.cell {
                     let cut: &[u8] = if separator.is_some() { b"*" } else { b"" };
-                    out.push(Pattern { text: [path, cut].concat(), stats: pool.take(cell) });
+                    out.push(Pattern { text: [path, cut].concat(), named: None, stats: pool.take(cell) });
                 }
                 path.truncate(len);
             };
@@ -622,13 +635,13 @@ impl Group {
 
 /// Folded names that are a path of the trie as they stand, and their cells. All go when a level collapses or is cut, and
 /// so do the shapes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Cache {
     slots: HashTable<Slot>,
     texts: Vec<u8>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Slot {
     hash: u64,
     start: u32,
@@ -661,8 +674,11 @@ impl Cache {
 }
 
 /// Groups keys by pattern, in bounded memory; the result does not depend on the order of the keys.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PatternTable {
+    rules: Arc<PatternRules>,
+    /// Sums of the groups of keys that the rules name.
+    named: Vec<PatternStats>,
     folded: Folded,
     hasher: DefaultHashBuilder,
     shapes: ShapeCache,
@@ -673,21 +689,23 @@ pub struct PatternTable {
 
 impl Default for PatternTable {
     fn default() -> Self {
-        Self::new()
+        Self::new(Arc::default())
     }
 }
 
 impl PatternTable {
     /// An empty table with the usual limits.
     #[must_use]
-    pub fn new() -> Self {
-        Self::with_limits(Limits::default())
+    pub fn new(rules: Arc<PatternRules>) -> Self {
+        Self::with_limits(rules, Limits::default())
     }
 
     /// An empty table.
     #[must_use]
-    pub fn with_limits(limits: Limits) -> Self {
+    pub fn with_limits(rules: Arc<PatternRules>, limits: Limits) -> Self {
         Self {
+            named: vec![PatternStats::default(); rules.named().len()],
+            rules,
             folded: Folded::new(),
             hasher: DefaultHashBuilder::default(),
             shapes: ShapeCache::new(),
@@ -697,10 +715,33 @@ impl PatternTable {
         }
     }
 
+    /// Gives a table that was stored its rules.
+    ///
+    /// # Errors
+    /// If it is not of these rules.
+    pub fn set_rules(&mut self, rules: Arc<PatternRules>) -> Result<(), String> {
+        if self.named.len() != rules.named().len() {
+            return Err(format!("{} named groups instead of {}", self.named.len(), rules.named().len()));
+        }
+        self.rules = rules;
+        Ok(())
+    }
+
+    /// The figures that are added up.
+    pub(super) fn figures(&self) -> impl Iterator<Item = u64> {
+        self.pool.cells.iter().chain(&self.named).flat_map(|stats| {
+            let PatternStats { keys, memory_bytes, serialized_bytes, persistent_bytes, expired_bytes, .. } = *stats;
+            [keys, memory_bytes, serialized_bytes, persistent_bytes, expired_bytes]
+        })
+    }
+
     /// Counts one key.
     #[inline]
     pub fn observe(&mut self, key: &[u8], k: &PatternKey) {
-        let shape = Shape::of(key);
+        if let Some(group) = self.rules.named_group(key) {
+            return self.named[group].add(k);
+        }
+        let shape = if self.rules.are_usual() { Shape::of(key) } else { None };
         let known = shape.and_then(|shape| self.shapes.get(&shape));
         let cell = known.unwrap_or_else(|| {
             let cell = self.cell_of(key);
@@ -714,7 +755,7 @@ impl PatternTable {
 
     /// Folds the key and finds or makes its place.
     fn cell_of(&mut self, key: &[u8]) -> u32 {
-        self.folded.fold(key, self.pool.limits.max_segments);
+        self.folded.fold(key, self.pool.limits.max_segments, self.rules.classes());
         let mut hasher = self.hasher.build_hasher();
         hasher.write(self.folded.text());
         let hash = hasher.finish();
@@ -796,8 +837,9 @@ impl PatternTable {
         self.root.trim(0, self.pool.limits.max_nodes as u64, &mut self.pool);
     }
 
-    /// Gives back what only serves to take in keys.
+    /// Gives back what only serves to take in keys, and what is over the limits.
     pub fn rest(&mut self) {
+        self.trim();
         self.shapes = ShapeCache::new();
         self.cache = Cache::default();
     }
@@ -805,10 +847,48 @@ impl PatternTable {
     /// Takes in the keys of another table with the same limits.
     pub fn merge(&mut self, mut other: Self) {
         self.forget_cells();
+        self.named.resize_with(self.named.len().max(other.named.len()), PatternStats::default);
+        self.named.iter_mut().zip(&other.named).for_each(|(sum, named)| sum.merge(named));
         other.root.move_cells(&mut other.pool, &mut self.pool);
         self.pool.nodes += other.pool.nodes + 1;
         self.root.absorb(other.root, 0, &mut self.pool);
         self.trim_if_large();
+    }
+
+    /// The pattern of a key that was counted; none if it is of a group that the rules name.
+    pub fn glob_of(&mut self, key: &[u8]) -> Option<Vec<u8>> {
+        if self.rules.named_group(key).is_some() {
+            return None;
+        }
+        self.folded.fold(key, self.pool.limits.max_segments, self.rules.classes());
+        let mut glob = Vec::new();
+        let mut node = &self.root;
+        for (text, separator) in self.folded.segments() {
+            let group = node.groups.iter().find(|group| group.separator == separator);
+            // Where the trie is cut, or the key was never counted.
+            let Some(group) = group.filter(|_| node.cell.is_none()) else {
+                glob.push(b'*');
+                return Some(glob);
+            };
+            match &group.names {
+                Names::Star(star) => {
+                    glob.push(b'*');
+                    node = star;
+                }
+                Names::Open(names) => match find(names, head(text), text) {
+                    Ok(at) => {
+                        glob.extend_from_slice(text);
+                        node = &names[at].node;
+                    }
+                    Err(_) => {
+                        glob.push(b'*');
+                        return Some(glob);
+                    }
+                },
+            }
+            glob.extend(separator);
+        }
+        Some(glob)
     }
 
     /// The patterns, those with most memory first, then by text.
@@ -818,7 +898,10 @@ impl PatternTable {
         let mut patterns = Vec::new();
         self.root.render(&mut Vec::new(), &mut self.pool, &mut patterns);
         if let Some(cell) = self.root.cell {
-            patterns.push(Pattern { text: b"*".to_vec(), stats: self.pool.take(cell) });
+            patterns.push(Pattern { text: b"*".to_vec(), named: None, stats: self.pool.take(cell) });
+        }
+        for (group, stats) in self.rules.named().iter().zip(self.named).filter(|(_, stats)| stats.keys > 0) {
+            patterns.push(Pattern { text: group.name.clone().into(), named: Some(group.regex.clone()), stats });
         }
         patterns.sort_unstable_by(|a, b| {
             (Reverse(a.stats.memory_bytes), &a.text).cmp(&(Reverse(b.stats.memory_bytes), &b.text))

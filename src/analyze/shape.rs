@@ -218,7 +218,7 @@ pub(super) fn short_word(bytes: &[u8]) -> u64 {
 }
 
 /// Remembers a number for each of the shapes seen last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ShapeCache {
     /// None before the first shape.
     slots: Vec<Slot>,

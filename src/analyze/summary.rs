@@ -141,6 +141,11 @@ pub struct ModelRow {
     /// Time that expiries are measured from, where the command line gives one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub now: Option<String>,
+    /// Characters that end a segment of a name, where the command line gives them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub separators: Option<String>,
+    /// Whether what is variable in names was replaced by a keyed hash.
+    pub redacted: bool,
 }
 
 /// Sums.
@@ -531,8 +536,11 @@ pub struct TypeTop {
 #[derive(Clone, Debug, Serialize)]
 #[allow(missing_docs)]
 pub struct PatternRow {
-    /// A glob that matches the names.
+    /// A glob that matches the names, or the name of a group that the user asked for.
     pub pattern: String,
+    /// The regular expression of such a group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub regex: Option<String>,
     pub keys: u64,
     pub footprint_bytes: u64,
     pub serialized_bytes: u64,
@@ -674,8 +682,9 @@ pub fn pattern_rows(patterns: Vec<Pattern>, limit: usize) -> (Vec<PatternRow>, L
     let rows = patterns
         .into_iter()
         .take(limit)
-        .map(|Pattern { text, stats }| PatternRow {
-            pattern: glob_text(&text),
+        .map(|Pattern { text, named, stats }| PatternRow {
+            pattern: if named.is_some() { Escape::Utf8.text(&text) } else { glob_text(&text) },
+            regex: named,
             keys: stats.keys,
             footprint_bytes: stats.memory_bytes,
             serialized_bytes: stats.serialized_bytes,
@@ -721,8 +730,8 @@ pub fn slots_row(nodes: &[(&str, &[SlotTotals])], heaviest: usize) -> SlotsRow {
 }
 
 /// The rows of the largest keys; `names` are those of the dumps.
-pub fn key_rows(keys: Vec<TopKey>, names: &[String]) -> Vec<KeyRow> {
-    keys.iter().map(|key| KeyRow::new(&names[key.dump], &key.record(), Escape::Utf8)).collect()
+pub fn key_rows(keys: impl Iterator<Item = TopKey>, names: &[String]) -> Vec<KeyRow> {
+    keys.map(|key| KeyRow::new(&names[key.dump], &key.record(), Escape::Utf8)).collect()
 }
 
 /// The ranges as text, a few of them.

@@ -3,16 +3,21 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use serde::{Deserialize, Serialize};
+
 use super::shape::short_word;
+use crate::escape;
 use crate::record::{Encoding, KeyRecord, ValueType};
 
 /// A [`KeyRecord`] that owns its name, and the number of the dump it is from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // the fields are those of `KeyRecord`
 pub struct TopKey {
     /// Place of the dump in the order of the command line, from 0.
+    #[serde(skip)]
     pub dump: usize,
     pub db: u64,
+    #[serde(with = "escape::name")]
     pub key: Box<[u8]>,
     pub value_type: ValueType,
     pub encoding: Option<Encoding>,
@@ -75,7 +80,8 @@ impl TopKey {
 
 /// The `limit` keys with the largest measure; ties go by dump, database and name, so that the order of observing them
 /// does not matter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(into = "Listed", from = "Listed")]
 pub struct TopKeys {
     limit: usize,
     /// The worst that is kept is on top.
@@ -85,7 +91,7 @@ pub struct TopKeys {
     threshold: (u64, usize, u64, u64),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Ranked {
     measure: u64,
     key: TopKey,
@@ -151,6 +157,24 @@ impl TopKeys {
         }
     }
 
+    /// The bytes of the keys.
+    pub(super) fn figures(&self) -> impl Iterator<Item = u64> {
+        self.heap.iter().flat_map(|Ranked { key, .. }| {
+            let memory = [key.memory_bytes, key.footprint_bytes, key.key_tables_bytes];
+            memory.into_iter().flatten().chain([key.serialized_bytes])
+        })
+    }
+
+    /// Lets `visit` change the number of each key's dump and its name.
+    pub fn for_each(&mut self, visit: &mut dyn FnMut(&mut usize, &mut Box<[u8]>)) {
+        let mut all = TopKeys::new(self.limit);
+        for mut ranked in std::mem::take(&mut self.heap) {
+            visit(&mut ranked.key.dump, &mut ranked.key.key);
+            all.insert(ranked);
+        }
+        *self = all;
+    }
+
     /// Takes over the keys of another.
     pub fn merge(&mut self, other: TopKeys) {
         other.heap.into_iter().for_each(|ranked| self.insert(ranked));
@@ -159,6 +183,27 @@ impl TopKeys {
     /// The keys, largest first.
     pub fn into_sorted(self) -> Vec<TopKey> {
         self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.key).collect()
+    }
+}
+
+/// What is stored of a list: its length at most, and the keys, largest first.
+#[derive(Serialize, Deserialize)]
+struct Listed {
+    limit: usize,
+    keys: Vec<Ranked>,
+}
+
+impl From<TopKeys> for Listed {
+    fn from(top: TopKeys) -> Listed {
+        Listed { limit: top.limit, keys: top.heap.into_sorted_vec() }
+    }
+}
+
+impl From<Listed> for TopKeys {
+    fn from(listed: Listed) -> TopKeys {
+        let mut top = TopKeys::new(listed.limit);
+        listed.keys.into_iter().for_each(|ranked| top.insert(ranked));
+        top
     }
 }
 

@@ -17,6 +17,8 @@ Examples:
   rdbscope keys dump.rdb --type hash --match 'user:*' --min-elements 1000
   rdbscope keys a=n1/dump.rdb b=n2/dump.rdb -o keys.csv two nodes, named a and b
   rdbscope plan node-*.rdb --nodes nodes.conf           which slots to move so that memory is even
+  rdbscope report dump.rdb --json node-1.json           on each node, or each night; then, without the dumps:
+  rdbscope report --from node-*.json -o cluster.html
   redis-cli --rdb - | rdbscope -                        from a pipe
 
 Exit codes: 0 done, 2 usage or output, 3 a file cannot be opened or is no RDB, 4 a dump is damaged or
@@ -76,6 +78,8 @@ Examples:
 pub struct OverviewArgs {
     #[command(flatten)]
     pub input: InputArgs,
+    #[command(flatten)]
+    pub names: NameArgs,
     /// Print the summary as one JSON document instead.
     #[arg(long)]
     pub json: bool,
@@ -91,9 +95,11 @@ pub struct ReportArgs {
     /// Also write one row per key to this file.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// Also write the summary as JSON to this file.
+    /// Also write the summary as JSON to this file, with all that --from needs.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    #[command(flatten)]
+    pub names: NameArgs,
     #[command(flatten)]
     pub text: TextArgs,
     #[command(flatten)]
@@ -199,8 +205,11 @@ pub enum ExpiryFilter {
 pub struct InputArgs {
     /// Dumps: files, directories with *.rdb files, - for standard input; plain or compressed (gzip, zstd, lz4); each
     /// may be named as NAME=PATH.
-    #[arg(required = true, value_name = "DUMP")]
+    #[arg(required_unless_present = "from", value_name = "DUMP")]
     pub dumps: Vec<String>,
+    /// Summaries that `report --json FILE` wrote, in place of the dumps or with others: of a cluster, one of each node.
+    #[arg(long, value_name = "SUMMARY", num_args = 1..)]
+    pub from: Vec<PathBuf>,
     /// Which node owns which slots: a nodes.conf, or the saved output of CLUSTER NODES.
     #[arg(long, value_name = "FILE")]
     pub nodes: Option<PathBuf>,
@@ -235,6 +244,22 @@ pub struct ModelArgs {
     /// Also work out the memory on these servers, and under other settings (hash-max-listpack-entries=128).
     #[arg(long, value_name = "SERVER-OR-SETTING", value_delimiter = ',')]
     pub compare: Vec<String>,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Names of keys")]
+pub struct NameArgs {
+    /// Split names at these characters, instead of at : / . | , ; _ - @ # = { }
+    #[arg(long, value_name = "CHARACTERS")]
+    pub separators: Option<String>,
+    /// Keys whose name contains a match of this regular expression are a pattern of their own; the first that matches
+    /// has the key.
+    #[arg(long, value_name = "[NAME=]REGEX")]
+    pub group: Vec<String>,
+    /// Replace what is variable in names by a hash under the secret in this file, the same in every run. What the
+    /// patterns show stays.
+    #[arg(long, value_name = "SECRET-FILE")]
+    pub redact: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

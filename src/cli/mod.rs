@@ -1,7 +1,9 @@
 //! The command line.
 
 mod args;
+mod dumps;
 mod filter;
+mod keys;
 mod progress;
 mod run;
 mod target;

@@ -190,6 +190,12 @@ impl Topology {
         (owner != NOBODY).then_some(usize::from(owner))
     }
 
+    /// Whether the slots belong to the same nodes, by their ids, as in another view of the cluster.
+    pub fn owns_like(&self, other: &Topology) -> bool {
+        let id = |topology: &Topology, slot| topology.owner(slot).map(|node| topology.nodes[node].id.clone());
+        (0..SLOTS).all(|slot| id(self, slot) == id(other, slot))
+    }
+
     /// The nodes that are masters, with or without slots, each with its index in `nodes`.
     ///
     /// A node that owns slots is among them whatever its flags say.

@@ -1,9 +1,9 @@
 //! What an allocator hands out for a request of so many bytes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The allocator a server is linked with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Allocator {
     /// jemalloc as bundled with Redis and Valkey (built with `--with-lg-quantum=3`).

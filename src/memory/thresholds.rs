@@ -1,9 +1,9 @@
 //! Settings of a server that decide how a value is encoded once it is loaded.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Limits of the packed encodings, named as in `redis.conf`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // each is the setting of that name
 pub struct Thresholds {
     pub hash_max_listpack_entries: u64,

@@ -1,5 +1,7 @@
 //! What a dump says about itself, gathered while it is read.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::DumpError;
 use crate::escape::Escape;
 use crate::memory::Place;
@@ -11,7 +13,7 @@ pub(super) const MAX_FACT_BYTES: u64 = 4096;
 const MAX_FACTS: usize = 64;
 
 /// What the dump says about itself, apart from its keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileFacts {
     /// Magic and version.
     pub header: Option<Header>,
@@ -55,7 +57,8 @@ impl FileFacts {
 }
 
 /// Whether the bytes are those that were written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ChecksumState {
     /// The checksum is right.
     Right,

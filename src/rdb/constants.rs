@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Which family of servers defines the meaning of the bytes that both use (type 22, opcode 243).
 ///
 /// Decided by the magic: `REDIS` or `VALKEY`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dialect {
     /// Magic `REDIS`, versions 1 to 13; Valkey up to 8.1 writes it too.
     Redis,

@@ -5,6 +5,7 @@ use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while_m_n};
 use nom::combinator::{map, value};
+use serde::{Deserialize, Serialize};
 
 use super::constants::Dialect;
 use super::fault::{Fault, FaultKind, Parse};
@@ -20,7 +21,7 @@ pub const NEWEST_VALKEY: u32 = 80;
 const FIRST_VALKEY: u32 = 80;
 
 /// Magic and version of a dump.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
     /// Whose meaning the ambiguous bytes have.
     pub dialect: Dialect,

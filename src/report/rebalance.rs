@@ -61,14 +61,14 @@ pub(super) fn planned(
     if ground.nodes.is_empty() || ground.nodes.len().max(wish.nodes_target.unwrap_or(0)) < 2 {
         return None;
     }
-    let totals: Vec<&[SlotTotals]> = counted.iter().map(|&i| &*dumps[i].result.fold.slots).collect();
+    let totals: Vec<&[SlotTotals]> = counted.iter().map(|&i| &*dumps[i].fold.slots).collect();
     let (slots, left_alone) = loads(&totals, &ground, topology);
     let with_keys = slots.iter().filter(|slot| slot.keys > 0).count() as u64;
     let shared = left_alone.iter().filter(|row| row.why == Why::Shared.as_str()).map(|row| row.load.slots).sum::<u64>();
     if shared * 2 > with_keys {
         return None;
     }
-    let mut servers = counted.iter().map(|&i| options.models(&dumps[i].result.facts).0.server.slot_migration());
+    let mut servers = counted.iter().map(|&i| options.models(&dumps[i].facts).0.server.slot_migration());
     let first = servers.next().unwrap_or(SlotMigration::SetSlot);
     let target = Target { nodes: wish.nodes_target, leaving: wish.leaving, spare: ground.spare };
     Some(Planned {
@@ -92,7 +92,7 @@ fn with_topology(dumps: &[ReadDump], counted: &[usize], placed: &[Placed], topol
     let node_of = counted.iter().map(|&i| {
         let master = placed[i].node?;
         Some(*node_of_master[master].get_or_insert_with(|| {
-            nodes.push(name(master, &dumps[i].input.name));
+            nodes.push(name(master, &dumps[i].name));
             nodes.len() - 1
         }))
     });
@@ -110,7 +110,7 @@ fn with_topology(dumps: &[ReadDump], counted: &[usize], placed: &[Placed], topol
 
 /// Every dump that counts is a node.
 fn without_topology(dumps: &[ReadDump], counted: &[usize]) -> Ground {
-    let name = |&i: &usize| NodeName { name: dumps[i].input.name.clone(), ..NodeName::default() };
+    let name = |&i: &usize| NodeName { name: dumps[i].name.clone(), ..NodeName::default() };
     Ground {
         nodes: counted.iter().map(name).collect(),
         node_of: (0..counted.len()).map(Some).collect(),

@@ -6,6 +6,9 @@ use super::visit::Visit;
 use crate::rdb::cursor::Cursor;
 use crate::rdb::fault::{Fault, FaultKind, Parse};
 
+/// Characters of a name, by their six bits of an id.
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
 /// The name of a module's type: nine characters, packed in the upper 54 bits of its id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModuleName([u8; 9]);
@@ -13,8 +16,13 @@ pub struct ModuleName([u8; 9]);
 impl ModuleName {
     /// The name within the 64-bit `id`; its lower 10 bits are the version of the encoding.
     pub fn from_id(id: u64) -> ModuleName {
-        const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         ModuleName(std::array::from_fn(|i| ALPHABET[(id >> (10 + 6 * (8 - i)) & 63) as usize]))
+    }
+
+    /// The name that a text is: nine characters of those that names are made of.
+    pub fn from_name(name: &str) -> Option<ModuleName> {
+        let name: [u8; 9] = name.as_bytes().try_into().ok()?;
+        name.iter().all(|character| ALPHABET.contains(character)).then_some(ModuleName(name))
     }
 
     /// The name as text.
@@ -50,6 +58,10 @@ mod tests {
 
     #[test]
     fn reads_names() {
-        assert_eq!(ModuleName::from_id(0xbde7_2da2_bb1e_b400).as_str(), "vectorset");
+        let name = ModuleName::from_id(0xbde7_2da2_bb1e_b400);
+        assert_eq!(name.as_str(), "vectorset");
+        assert_eq!(ModuleName::from_name("vectorset"), Some(name));
+        assert_eq!(ModuleName::from_name("vectorse"), None);
+        assert_eq!(ModuleName::from_name("vector<b>"), None);
     }
 }

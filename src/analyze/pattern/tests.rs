@@ -140,7 +140,7 @@ fn plain_fold(key: &[u8], max_segments: usize) -> Vec<Segment> {
 /// The fold, after a comparison with the plain one.
 fn fold(key: &[u8], max_segments: usize) -> String {
     let mut folded = Folded::new();
-    folded.fold(key, max_segments);
+    folded.fold(key, max_segments, PatternRules::default().classes());
     let segments: Vec<_> = folded.segments().map(|(text, separator)| (text.to_vec(), separator)).collect();
     assert_eq!(segments, plain_fold(key, max_segments), "{}", key.escape_ascii());
     let text: Vec<u8> = segments.into_iter().flat_map(|(text, separator)| text.into_iter().chain(separator)).collect();
@@ -149,7 +149,7 @@ fn fold(key: &[u8], max_segments: usize) -> String {
 }
 
 fn table(limits: Limits, keys: &[(Vec<u8>, PatternKey)]) -> PatternTable {
-    let mut table = PatternTable::with_limits(limits);
+    let mut table = PatternTable::with_limits(Arc::default(), limits);
     keys.iter().for_each(|(key, stats)| table.observe(key, stats));
     table
 }
@@ -201,7 +201,7 @@ mod oracle {
         let share = if fits(u64::MAX) { u64::MAX } else { (0..budget).rev().find(|&share| fits(share)).unwrap_or(0) };
         let cut: &[u8] = if tree.children.is_empty() { b"" } else { b"*" };
         if tree.children.is_empty() || share == 0 {
-            return out.push(Pattern { text: [path, cut].concat(), stats: tree.stats.clone() });
+            return out.push(Pattern { text: [path, cut].concat(), named: None, stats: tree.stats.clone() });
         }
         for (_, text, child) in &tree.children {
             list(child, share, &[path, text].concat(), out);
@@ -277,7 +277,8 @@ fn names_of_one_shape_fold_alike() {
         key.truncate(70);
         let Some(shape) = Shape::of(&key) else { continue };
         let mut folded = Folded::new();
-        folded.fold(&key, MAX_SEGMENTS);
+        let rules = PatternRules::default();
+        folded.fold(&key, MAX_SEGMENTS, rules.classes());
         let entry = folds.entry(format!("{shape:?}")).or_insert_with(|| (key.clone(), folded.text().to_vec()));
         assert_eq!(entry.1, folded.text(), "{} and {} are of one shape", entry.0.escape_ascii(), key.escape_ascii());
         shared += usize::from(entry.0 != key);
@@ -299,7 +300,7 @@ fn names_of_one_shape_fold_alike() {
 #[test]
 fn only_printable_names_have_a_shape() {
     for byte in 0..=255u8 {
-        let special = CLASSES[usize::from(byte)] & ODD != 0;
+        let special = PatternRules::default().classes()[usize::from(byte)] & ODD != 0;
         for len in [1, 7, 8, 15, 16, 17, 64] {
             let mut name = vec![b'x'; len];
             name[len - 1] = byte;
@@ -366,18 +367,21 @@ fn patterns_match_their_keys_and_are_unique() {
     let mut random = Random(3);
     for _ in 0..2000 {
         let limits = if random.below(4) == 0 { Limits::default() } else { random.limits() };
-        let mut table = PatternTable::with_limits(limits);
+        let mut table = PatternTable::with_limits(Arc::default(), limits);
         // One bit for each key tells where it was counted.
         let keys: Vec<_> = (0..random.below(50)).map(|_| random.key(8, true)).collect();
         for (bit, key) in keys.iter().enumerate() {
             table.observe(key, &PatternKey { elements: 1 << bit, ..PatternKey::default() });
         }
+        table.rest();
+        let globs: Vec<Option<Vec<u8>>> = keys.iter().map(|key| table.glob_of(key)).collect();
         let mut texts = BTreeSet::new();
         let mut seen = 0;
         for pattern in table.finish() {
             for (bit, key) in keys.iter().enumerate() {
                 if pattern.stats.elements >> bit & 1 == 1 {
                     assert!(glob(&pattern.text, key), "{:?} {:?}", pattern.text.escape_ascii(), key.escape_ascii());
+                    assert_eq!(globs[bit].as_ref(), Some(&pattern.text));
                     seen += 1;
                 }
             }
@@ -397,7 +401,7 @@ fn equal_hashes_are_told_apart() {
 
 #[test]
 fn a_crowd_leaves_its_neighbours_alone() {
-    let mut table = PatternTable::new();
+    let mut table = PatternTable::default();
     let letters = |n: u32| -> String { (0..4).map(|at| char::from(b'g' + (n >> (4 * at) & 15) as u8)).collect() };
     for n in 0..1000 {
         table.observe(letters(n).as_bytes(), &PatternKey::default());
@@ -413,7 +417,7 @@ fn a_crowd_leaves_its_neighbours_alone() {
 #[test]
 fn memory_is_bounded() {
     let limits = Limits { max_nodes: 2000, ..Limits::default() };
-    let mut table = PatternTable::with_limits(limits);
+    let mut table = PatternTable::with_limits(Arc::default(), limits);
     let mut random = Random(4);
     for _ in 0..200_000 {
         let key =
@@ -427,4 +431,62 @@ fn memory_is_bounded() {
     let patterns = table.finish();
     assert_eq!(patterns.iter().map(|p| p.stats.keys).sum::<u64>(), 200_000);
     assert!(patterns.len() > 10, "{}", patterns.len());
+}
+
+#[test]
+fn a_stored_table_goes_on_as_if_it_had_not_been() {
+    let mut random = Random(5);
+    for round in 0..300 {
+        let keys: Vec<(Vec<u8>, PatternKey)> = (0..random.below(400))
+            .map(|n| (random.key(8, true), PatternKey { memory_bytes: n as u64, ..PatternKey::default() }))
+            .collect();
+        let (some, more) = keys.split_at(keys.len() / 2);
+        let limits = Limits::default();
+        let mut whole = table(limits, &keys);
+        let stored: Vec<String> = [some, more]
+            .into_iter()
+            .map(|keys| {
+                let (mut one, mut reverse) = (table(limits, keys), PatternTable::default());
+                keys.iter().rev().for_each(|(key, stats)| reverse.observe(key, stats));
+                one.rest();
+                reverse.rest();
+                let text = serde_json::to_string(&one).unwrap();
+                assert_eq!(text, serde_json::to_string(&reverse).unwrap(), "the order of the keys shows");
+                text
+            })
+            .collect();
+        let mut restored: PatternTable = serde_json::from_str(&stored[0]).unwrap();
+        restored.merge(serde_json::from_str(&stored[1]).unwrap());
+        whole.rest();
+        restored.rest();
+        assert_eq!(serde_json::to_string(&whole).unwrap(), serde_json::to_string(&restored).unwrap());
+        assert_eq!(whole.finish(), restored.finish(), "round {round}");
+    }
+}
+
+#[test]
+fn users_rules_come_first() {
+    let options = PatternOptions {
+        separators: Some("|".to_owned()),
+        groups: vec!["jobs=^job|^task".to_owned(), "[0-9]{5}".to_owned()],
+    };
+    let mut table = PatternTable::new(Arc::new(PatternRules::new(&options).unwrap()));
+    for name in ["job:1", "task|12345", "x:98765", "a:b|c", "a:b|d7", "a:1|z"] {
+        table.observe(name.as_bytes(), &PatternKey::default());
+    }
+    assert_eq!(table.glob_of(b"job:1"), None);
+    let found: Vec<_> =
+        table.finish().into_iter().map(|p| (String::from_utf8(p.text).unwrap(), p.named, p.stats.keys)).collect();
+    let glob = |text: &str| (text.to_owned(), None, 1);
+    let named = |text: &str, regex: &str, keys| (text.to_owned(), Some(regex.to_owned()), keys);
+    assert_eq!(
+        found,
+        [
+            named("[0-9]{5}", "[0-9]{5}", 1),
+            glob("a:*|z"),
+            glob("a:b|c"),
+            glob("a:b|d*"),
+            named("jobs", "^job|^task", 2)
+        ]
+    );
 }

@@ -18,7 +18,6 @@ use crate::analyze::summary::{
 use crate::cluster::migrate::{MIGRATE_MODEL, SlotMigration};
 use crate::cluster::plan::{Bound, Evenness, Fate, Load, Move, NodeName, Plan, PlannedNode};
 use crate::cluster::topology::SlotRange;
-use crate::memory::{Allocator, Thresholds};
 use crate::record::ValueType;
 use crate::report::{RunOptions, summarize};
 use crate::value::ModuleName;
@@ -33,19 +32,7 @@ fn page(summary: &Summary) -> String {
 
 /// The summary of no dump.
 fn empty() -> Summary {
-    let options = RunOptions {
-        server: None,
-        allocator: Allocator::default(),
-        cluster_mode: None,
-        thresholds: Thresholds::default(),
-        has_nodes: false,
-        now_ms: None,
-        compare: Vec::new(),
-        compare_settings: Vec::new(),
-        big: BigThresholds::default(),
-        top: 10,
-        rebalance: None,
-    };
+    let options = RunOptions::new(10);
     summarize(Vec::new(), &options, None).0
 }
 
@@ -200,6 +187,7 @@ fn full() -> Summary {
         patterns: (0..150)
             .map(|n| PatternRow {
                 pattern: format!("{HOSTILE}:{n}:*"),
+                regex: None,
                 keys: 9,
                 footprint_bytes: 900 - n,
                 serialized_bytes: 100,
