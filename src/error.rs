@@ -84,6 +84,8 @@ impl std::error::Error for Error {}
 pub enum Exit {
     /// All was read and written.
     Done = 0,
+    /// Something was found that the run is to fail on.
+    Findings = 1,
     /// The command line, an option file or an output is at fault.
     Usage = 2,
     /// A file could not be opened, or is no RDB.

@@ -47,10 +47,12 @@
 //! ```
 
 pub mod analyze;
+pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod error;
 pub mod escape;
+pub mod glob;
 pub mod input;
 pub mod measure;
 pub mod memory;

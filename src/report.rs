@@ -326,6 +326,7 @@ fn dump_row(dump: &ReadDump, placed: &Placed, names: &[String], options: &RunOpt
             .map(|damage| DamageRow { at_byte: damage.at, key: Escape::Utf8.text(&damage.key), what: damage.what })
             .collect(),
         notes: notes(dump),
+        trailing_bytes: dump.trailing_bytes.filter(|bytes| *bytes > 0),
         rdb_bytes: dump.rdb_bytes,
         totals,
         used_memory_bytes,

@@ -229,6 +229,9 @@ pub struct DumpRow {
     pub damages: Vec<DamageRow>,
     /// Notes that are no errors.
     pub notes: Vec<String>,
+    /// Bytes that follow the end of the RDB, where they were counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trailing_bytes: Option<u64>,
     /// Bytes of the RDB that were read.
     pub rdb_bytes: u64,
     /// Sums over its keys.

@@ -1,9 +1,11 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::check::Rule;
 use crate::escape::Escape;
 use crate::memory::{Allocator, Server};
 use crate::units;
@@ -48,7 +50,25 @@ pub enum Command {
     /// Say which slots to move from which node to which, so that memory is even with the fewest bytes moved.
     #[command(after_help = PLAN_HELP)]
     Plan(PlanArgs),
+    /// Check that dumps are whole and keep the rules.
+    #[command(after_help = CHECK_HELP)]
+    Check(CheckArgs),
 }
+
+const CHECK_HELP: &str = "\
+First whether the dumps are whole, down to every embedded encoding: what a server with sanitize-dump-payload
+would refuse. Then the rules of --rules, of rdbscope.toml in the current directory, or the usual ones.
+
+Outputs, as many as needed:  json=FILE junit=FILE markdown=FILE sarif=FILE prometheus=FILE, and github, which
+prints annotations and adds to the step's summary. With - for FILE, to standard output in place of the text.
+
+Examples:
+  rdbscope check /backup/node-*.rdb --nodes nodes.conf
+  rdbscope check dump.rdb --rules rdbscope.toml --baseline yesterday.json --fail-on warning
+  rdbscope check dump.rdb --output junit=check.xml prometheus=/var/lib/node_exporter/rdbscope.prom
+  rdbscope check --explain big-key
+
+Exit codes: as for all commands, and 1 for findings at or above --fail-on.";
 
 const KEYS_HELP: &str = "\
 Columns: database,type,key,size_in_bytes,encoding,num_elements,len_largest_element,expiry,
@@ -129,6 +149,76 @@ pub struct PlanArgs {
     /// Print the commands instead, as a shell script.
     #[arg(long)]
     pub commands: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// The rules, as TOML; rdbscope.toml in the current directory if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// A summary that `report --json FILE` wrote, to compare with.
+    #[arg(long, value_name = "SUMMARY")]
+    pub baseline: Option<PathBuf>,
+    /// End with code 1 for findings of this level or above.
+    #[arg(long, value_enum, default_value_t = FailOn::Error)]
+    pub fail_on: FailOn,
+    /// Also write the result in these forms.
+    #[arg(long, value_name = "FORM[=FILE]", num_args = 1..)]
+    pub output: Vec<CheckOutput>,
+    /// Say what a rule means, how it is set, and what to do.
+    #[arg(long, value_name = "RULE", exclusive = true)]
+    pub explain: Option<Rule>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    Error,
+    Warning,
+    Never,
+}
+
+/// A form of the result of a check, and where it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckOutput {
+    pub form: CheckForm,
+    /// `-` is standard output; none for GitHub.
+    pub path: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckForm {
+    Json,
+    Junit,
+    Github,
+    Markdown,
+    Sarif,
+    Prometheus,
+}
+
+impl FromStr for CheckOutput {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<CheckOutput, String> {
+        let (name, path) = text.split_once('=').unwrap_or((text, ""));
+        let form = match name {
+            "json" => CheckForm::Json,
+            "junit" => CheckForm::Junit,
+            "github" => CheckForm::Github,
+            "markdown" => CheckForm::Markdown,
+            "sarif" => CheckForm::Sarif,
+            "prometheus" => CheckForm::Prometheus,
+            _ => return Err("the forms are json, junit, github, markdown, sarif and prometheus".to_owned()),
+        };
+        match (form, path) {
+            (CheckForm::Github, "") => {}
+            (CheckForm::Github, _) => return Err("github takes no file: it is for standard output".to_owned()),
+            (_, "") => return Err(format!("where to? write {name}=FILE")),
+            _ => {}
+        }
+        Ok(CheckOutput { form, path: path.into() })
+    }
 }
 
 #[derive(Debug, Args)]

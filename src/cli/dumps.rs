@@ -13,9 +13,12 @@ use super::args::{InputArgs, ModelArgs, NameArgs, TextArgs, YesNo};
 use super::filter::KeyFilter;
 use super::progress::Bar;
 use super::run::say;
-use crate::analyze::Summary;
 use crate::analyze::aggregate::{Aggregate, AggregateOptions, name_hash};
 use crate::analyze::pattern::{PatternOptions, PatternRules};
+use crate::analyze::summary::DumpRole;
+use crate::analyze::{Fold, Summary};
+use crate::check::Rules;
+use crate::check::keys::{Checked, KeySums};
 use crate::cluster::placement::{self, DumpPrint, Placed};
 use crate::cluster::slot::SLOTS;
 use crate::cluster::topology::Topology;
@@ -172,6 +175,12 @@ impl Run {
 
     /// Reads all dumps at once, the largest first, into sums.
     fn aggregates(&self) -> Result<Vec<ReadDump>, Error> {
+        let results = self.read_all(|dump| AggregateSetup { run: self, dump })?;
+        Ok(self.inputs.iter().zip(results).map(|(input, result)| ReadDump::new(input, result)).collect())
+    }
+
+    /// Reads all dumps at once, the largest first; `setup` is for the dump at that place of the command line.
+    fn read_all<F: Fold, S: Setup<F>>(&self, setup: impl Fn(usize) -> S + Sync) -> Result<Vec<DumpResult<F>>, Error> {
         let bar = self.bar();
         let size = |input: &DumpInput| match &input.source {
             Source::File(path) => fs::metadata(path).map_or(0, |meta| meta.len()),
@@ -180,22 +189,42 @@ impl Run {
         let mut order: Vec<usize> = (0..self.inputs.len()).collect();
         order.sort_by_key(|&i| (size(&self.inputs[i]), std::cmp::Reverse(i)));
         let queue = Mutex::new(order);
-        let results: Mutex<BTreeMap<usize, Result<DumpResult<Aggregate>, Error>>> = Mutex::default();
+        let results: Mutex<BTreeMap<usize, Result<DumpResult<F>, Error>>> = Mutex::default();
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
         rayon::scope_fifo(|scope| {
             for _ in 0..rayon::current_num_threads().min(self.inputs.len()) {
                 scope.spawn_fifo(|_| {
                     while let Some(i) = next() {
-                        let setup = AggregateSetup { run: self, dump: i };
-                        let result = pipeline::read_dump(&self.inputs[i], &setup, None, &bar);
+                        let result = pipeline::read_dump(&self.inputs[i], &setup(i), None, &bar);
                         results.lock().unwrap_or_else(PoisonError::into_inner).insert(i, result);
                     }
                 });
             }
         });
         bar.finish();
-        let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
-        self.inputs.iter().zip(results.into_values()).map(|(input, result)| Ok(ReadDump::new(input, result?))).collect()
+        results.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+    }
+
+    /// Reads all dumps and checks them: what the rules ask of keys, over the dumps that count, and the summary.
+    pub fn check(mut self, rules: &Arc<Rules>) -> Result<(Summary, Exit, KeySums), Error> {
+        let results = self.read_all(|dump| CheckSetup { run: &self, rules, dump })?;
+        let (dumps, sums): (Vec<ReadDump>, Vec<KeySums>) = self
+            .inputs
+            .iter()
+            .zip(results)
+            .map(|(input, result)| {
+                let (result, sums) = result.split(|Checked { aggregate, keys }| (aggregate, keys));
+                (ReadDump::new(input, result), sums)
+            })
+            .unzip();
+        let (summary, exit, _) = self.put_together(dumps)?;
+        let mut all = KeySums::new(Arc::clone(rules), 0, "");
+        for (dump, sums) in summary.dumps.iter().zip(sums) {
+            if dump.role == DumpRole::Counted {
+                all.merge(sums);
+            }
+        }
+        Ok((summary, exit, all))
     }
 
     /// The dumps that count, found by their slots before any row is written. Names the others, and says what is wrong
@@ -301,6 +330,30 @@ fn comparisons(model: &ModelArgs, thresholds: &Thresholds) -> Result<Comparisons
         }
     }
     Ok((compare, settings))
+}
+
+struct CheckSetup<'r> {
+    run: &'r Run,
+    rules: &'r Arc<Rules>,
+    dump: usize,
+}
+
+impl Setup<Checked> for CheckSetup<'_> {
+    fn models(&self, facts: &FileFacts) -> (Model, Vec<Model>) {
+        self.run.models(facts)
+    }
+
+    fn now_ms(&self, facts: &FileFacts) -> Option<i64> {
+        self.run.options.now_ms(facts)
+    }
+
+    fn fold(&self, facts: &FileFacts, first_slots: &dyn Fn() -> Vec<u16>) -> Checked {
+        let node = &self.run.inputs[self.dump].name;
+        Checked {
+            aggregate: self.run.aggregate(self.dump, facts, first_slots),
+            keys: KeySums::new(Arc::clone(self.rules), self.dump, node),
+        }
+    }
 }
 
 struct AggregateSetup<'r> {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use super::args::{Cli, Command, InputArgs, NameArgs, OverviewArgs, PlanArgs, ReportArgs, TargetArgs};
+use super::check::check;
 use super::dumps::Run;
 use super::keys::keys;
 use super::target::TargetFile;
@@ -15,7 +16,7 @@ use crate::output::{html, json, plan as plan_output, runbook, text};
 use crate::report::RebalanceOptions;
 
 /// Keys in each list of a report.
-const REPORT_TOP: usize = 100;
+pub const REPORT_TOP: usize = 100;
 /// Keys in each list of the overview.
 const OVERVIEW_TOP: usize = 10;
 
@@ -26,6 +27,7 @@ pub fn main() -> ExitCode {
         Some(Command::Report(args)) => in_pool(&args.input, || report(&args)),
         Some(Command::Keys(args)) => in_pool(&args.input, || keys(&args)),
         Some(Command::Plan(args)) => in_pool(&args.input, || plan(&args)),
+        Some(Command::Check(args)) => in_pool(&args.input, || check(&args)),
         None => in_pool(&cli.overview.input, || overview(&cli.overview)),
     };
     let exit = match done {

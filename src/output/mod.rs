@@ -1,5 +1,6 @@
 //! What people and programs get to see. Everything here is given its figures; nothing is worked out.
 
+pub mod check;
 pub mod columns;
 pub mod html;
 pub mod json;

@@ -88,6 +88,15 @@ pub struct DumpResult<F> {
     pub error: Option<DumpError>,
 }
 
+impl<F> DumpResult<F> {
+    /// The same, with what was gathered taken apart: one part stays in it.
+    pub fn split<A, B>(self, split: impl FnOnce(F) -> (A, B)) -> (DumpResult<A>, B) {
+        let (fold, rest) = split(self.fold);
+        let DumpResult { facts, keys, rdb_bytes, trailing_bytes, trailing_start, checksum, error, .. } = self;
+        (DumpResult { facts, fold, keys, rdb_bytes, trailing_bytes, trailing_start, checksum, error }, rest)
+    }
+}
+
 /// Tells someone how far the run is.
 pub trait Progress: Sync {
     /// So many bytes and keys more have been read.
