@@ -4,7 +4,9 @@ use crate::cluster::slot_of;
 use crate::memory::{KeyFacts, KeyTables, Measure, Meter, Model, Place, TypedMeter};
 use crate::rdb::{Cursor, Dialect, Fault, KeyHead, RdbStr, Reader, TypeByte};
 use crate::record::{KeyRecord, ValueType};
-use crate::value::{self, MAX_BLOB_BYTES, ModuleName, Packed, Score, Scratch, StreamFacts, StreamId, Visit};
+use crate::value::{
+    self, Check, Depth, MAX_BLOB_BYTES, ModuleName, Packed, Score, Scratch, StreamFacts, StreamId, Visit,
+};
 
 /// Measures keys under one model, and under others for comparison. Used again for each key.
 #[derive(Debug)]
@@ -13,6 +15,8 @@ pub struct Measurer<'m> {
     others: Vec<Gauge<'m>>,
     other_measures: Vec<Measure>,
     scratch: Scratch,
+    /// What looks at each value more closely, where that is wanted.
+    check: Option<Box<Check>>,
     key: Vec<u8>,
     /// Of the value that was read last: what it says of itself, the offset of its end in the RDB stream, what is wrong.
     facts: Facts,
@@ -27,6 +31,8 @@ pub struct Measured<'k> {
     pub record: KeyRecord<'k>,
     /// Its costs under the models that are compared with; empty if the value is broken.
     pub others: &'k [Measure],
+    /// Offset in the RDB stream of the first byte of the record.
+    pub record_at: u64,
     /// What is wrong with the value.
     pub fault: Option<&'k Fault>,
 }
@@ -69,11 +75,21 @@ impl<'m> Measurer<'m> {
             others: others.iter().map(Gauge::new).collect(),
             other_measures: Vec::new(),
             scratch: Scratch::default(),
+            check: None,
             key: Vec::new(),
             facts: Facts::new(TypeByte::STRING),
             end: 0,
             fault: None,
         }
+    }
+
+    /// The same, with values looked at as closely as `depth` says.
+    pub fn with_depth(self, depth: Depth) -> Measurer<'m> {
+        let check = match depth {
+            Depth::Plain => None,
+            Depth::Deep => Some(Box::default()),
+        };
+        Measurer { check, ..self }
     }
 
     /// Reads the value of `head` from `reader`, to be measured next.
@@ -82,6 +98,9 @@ impl<'m> Measurer<'m> {
     /// If the end of the value cannot be found: reading cannot go on.
     #[inline(always)]
     pub fn read<'d>(&mut self, reader: &mut Reader<'d>, head: &KeyHead<'d>) -> Result<(), Fault> {
+        if self.check.is_some() {
+            return self.read_deep(reader, head);
+        }
         let (mut parts, scratch) = self.begin(head.kind);
         if let Err(fault) = reader.value(head, scratch, &mut parts) {
             reader.finish_value()?;
@@ -91,13 +110,40 @@ impl<'m> Measurer<'m> {
         Ok(())
     }
 
+    #[cold]
+    #[inline(never)]
+    fn read_deep<'d>(&mut self, reader: &mut Reader<'d>, head: &KeyHead<'d>) -> Result<(), Fault> {
+        let Some(mut check) = self.check.take() else { return Ok(()) };
+        let (mut parts, scratch) = self.begin(head.kind);
+        let read = reader.value(head, scratch, &mut check.value(head.kind, head.value_at, &mut parts));
+        let found = check.finish(read.is_ok());
+        self.check = Some(check);
+        if read.is_err() {
+            reader.finish_value()?;
+        }
+        self.fault = read.err().or(found);
+        self.end = reader.offset();
+        Ok(())
+    }
+
     /// Reads the value of `head` from a stream, piece by piece as it comes, to be measured next.
     ///
     /// # Errors
     /// If the end of the value cannot be found: reading cannot go on.
     pub fn stream<C: Cursor>(&mut self, cursor: &mut C, dialect: Dialect, head: &KeyHead<'_>) -> Result<(), Fault> {
+        let mut check = self.check.take();
         let (mut parts, scratch) = self.begin(head.kind);
-        self.fault = value::decode(cursor, head.kind, dialect, scratch, &mut parts)?;
+        let read = match &mut check {
+            None => value::decode(cursor, head.kind, dialect, scratch, &mut parts),
+            Some(check) => {
+                let mut checked = check.value(head.kind, head.value_at, &mut parts);
+                let read = value::decode(cursor, head.kind, dialect, scratch, &mut checked);
+                let found = check.finish(read == Ok(None));
+                read.map(|fault| fault.or(found))
+            }
+        };
+        self.check = check;
+        self.fault = read?;
         self.end = cursor.offset();
         Ok(())
     }
@@ -161,6 +207,7 @@ impl<'m> Measurer<'m> {
                 slot: slot_of(name),
             },
             others: &self.other_measures,
+            record_at: head.record_at,
             fault: self.fault.as_ref(),
         }
     }

@@ -10,8 +10,8 @@ mod common;
 
 use std::fs::OpenOptions;
 use std::io::Read;
-use std::ops::Range;
 
+use common::work::{everything, items, read_all};
 use common::*;
 use rdbscope::analyze::Fold;
 use rdbscope::error::{DumpError, Exit};
@@ -19,158 +19,10 @@ use rdbscope::input::{DumpInput, Source};
 use rdbscope::measure::Measured;
 use rdbscope::memory::{Allocator, Model, ModelOptions, Server, Thresholds};
 use rdbscope::pipeline::{self, Counter, DumpResult, FileFacts, Setup};
-use rdbscope::rdb::{Cursor, Fault, Header, Item, RdbStr, Reader, SliceCursor, StreamCursor};
+use rdbscope::rdb::{Cursor, Header, Item, RdbStr, Reader, SliceCursor, StreamCursor};
 use rdbscope::value::{self, Packed, Score, Scratch, StreamFacts, StreamId, Visit};
 
 // --------------------------------------------------------------------------------------------------------------- tools
-
-/// Counts what it is told, and looks at every byte of it.
-#[derive(Default)]
-struct Work {
-    calls: u64,
-    scratch: Vec<u8>,
-}
-
-impl Work {
-    fn see(&mut self, text: RdbStr<'_>) {
-        self.calls += 1;
-        let _ = (text.len(), text.as_int());
-        // Unpacking what claims to be long must fail without memory; a megabyte is enough for any fixture.
-        let _ = text.bytes(&mut self.scratch, 1 << 20);
-    }
-}
-
-impl Visit for Work {
-    fn string(&mut self, value: RdbStr<'_>) {
-        self.see(value);
-    }
-    fn packed(&mut self, packed: Packed<'_>) {
-        self.calls += 1;
-        let _ = packed.bytes.len();
-    }
-    fn element(&mut self, element: RdbStr<'_>) {
-        self.see(element);
-    }
-    fn score(&mut self, score: Score<'_>) {
-        match score {
-            Score::Entry(text) => self.see(text),
-            Score::Number(_) => self.calls += 1,
-        }
-    }
-    fn field(&mut self, name: RdbStr<'_>) {
-        self.see(name);
-    }
-    fn field_value(&mut self, value: RdbStr<'_>) {
-        self.see(value);
-    }
-    fn stream_node(&mut self, _: StreamId, listpack: RdbStr<'_>) {
-        self.see(listpack);
-    }
-    fn stream(&mut self, _: StreamFacts) {
-        self.calls += 1;
-    }
-    fn stream_group(&mut self, name: RdbStr<'_>, _: u64) {
-        self.see(name);
-    }
-    fn stream_pending(&mut self, _: StreamId) {
-        self.calls += 1;
-    }
-    fn stream_consumer(&mut self, name: RdbStr<'_>, _: u64) {
-        self.see(name);
-    }
-    fn stream_consumer_pending(&mut self, _: StreamId) {
-        self.calls += 1;
-    }
-    fn stream_producer(&mut self, name: RdbStr<'_>, _: u64) {
-        self.see(name);
-    }
-    fn stream_idempotent(&mut self, request: RdbStr<'_>) {
-        self.see(request);
-    }
-    fn module_number(&mut self, _: u64) {
-        self.calls += 1;
-    }
-    fn module_string(&mut self, value: RdbStr<'_>) {
-        self.see(value);
-    }
-}
-
-/// Every entry of a packed container takes two bytes or more of at most 88 times its compressed length (LZF), and all
-/// else at least one byte of the file.
-fn most_calls(bytes: usize) -> u64 {
-    100 + 50 * bytes as u64
-}
-
-/// Reads on to the end or the first error, values too; skipping and decoding must agree on where each value ends. Gives
-/// how it ended, and whether any value was broken inside.
-fn read_all(mut reader: Reader<'_>, length: usize) -> (Result<(), Fault>, bool) {
-    let mut scratch = Scratch::default();
-    let mut work = Work::default();
-    let mut broken = false;
-    let end = loop {
-        if reader.is_at_end() && length == 0 {
-            break Ok(());
-        }
-        match reader.next_item() {
-            Ok(Item::End { .. }) => break Ok(()),
-            Ok(Item::Key(head)) => {
-                let mut skipping = reader.clone();
-                let skipped = skipping.finish_value();
-                let decoded = reader.value(&head, &mut scratch, &mut work);
-                match skipped {
-                    Ok(()) => {
-                        assert_eq!(
-                            reader.offset(),
-                            skipping.offset(),
-                            "skipping and decoding differ on {head:?}: {decoded:?}"
-                        );
-                        assert!(reader.finish_value().is_ok());
-                        broken |= decoded.is_err();
-                    }
-                    Err(fault) => {
-                        assert!(decoded.is_err(), "decoded what cannot be skipped: {fault:?} in {head:?}");
-                        assert_eq!(reader.next_item().err(), Some(fault), "and says it again");
-                        break Err(fault);
-                    }
-                }
-            }
-            Ok(_) => {}
-            Err(fault) => break Err(fault),
-        }
-        assert!(work.calls <= most_calls(length), "{} calls for {length} bytes", work.calls);
-    };
-    assert!(work.calls <= most_calls(length), "{} calls for {length} bytes", work.calls);
-    (end, broken)
-}
-
-/// Where each item of a sound dump lies, and the database it is in.
-fn items(bytes: &[u8]) -> Vec<(Range<usize>, u64)> {
-    let mut reader = Reader::new(bytes).unwrap();
-    let mut found = Vec::new();
-    loop {
-        let (start, db) = (reader.offset() as usize, reader.db());
-        let item = reader.next_item().unwrap();
-        reader.finish_value().unwrap();
-        found.push((start..reader.offset() as usize, db));
-        if matches!(item, Item::End { .. }) {
-            return found;
-        }
-    }
-}
-
-/// All fixtures and all hand-made dumps, without what follows their RDB.
-fn everything() -> Vec<(String, Vec<u8>)> {
-    let recorded = dumps().into_iter().map(|(name, path)| (name, std::fs::read(path).unwrap()));
-    let made = hand_made().into_iter().map(|dump| (dump.name.to_owned(), dump.bytes));
-    recorded
-        .chain(made)
-        .map(|(name, mut bytes)| {
-            let end = items(&bytes).last().unwrap().0.end;
-            bytes.truncate(end);
-            (name, bytes)
-        })
-        .collect()
-}
 
 /// Sums of MEMORY USAGE, and the number of values (or names) that are broken inside.
 #[derive(Debug, Default, PartialEq)]

@@ -7,6 +7,7 @@ pub mod aggregate;
 pub mod big;
 pub mod cost;
 pub mod histogram;
+pub mod integrity;
 pub mod pattern;
 pub mod rebalance;
 pub mod remedy;
@@ -16,6 +17,7 @@ pub mod summary;
 pub mod top;
 
 pub use aggregate::Aggregate;
+pub use integrity::Integrity;
 pub use rebalance::Rebalance;
 pub use summary::Summary;
 pub use top::{TopKey, TopKeys};

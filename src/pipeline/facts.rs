@@ -1,16 +1,23 @@
 //! What a dump says about itself, gathered while it is read.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::DumpError;
 use crate::escape::Escape;
 use crate::memory::Place;
-use crate::rdb::{Fault, Header, Item, RdbStr};
+use crate::rdb::function::library_name;
+use crate::rdb::{Fault, FaultKind, Header, Item, RdbStr};
+use crate::value::Depth;
 
 /// Longest fact about a file that is kept.
 pub(super) const MAX_FACT_BYTES: u64 = 4096;
 /// Facts about a file that are kept.
 const MAX_FACTS: usize = 64;
+
+/// Function libraries whose names are compared.
+const MAX_LIBRARIES: usize = 4096;
 
 /// What the dump says about itself, apart from its keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,16 +87,34 @@ pub(super) struct Driver {
     /// What the file says its checksum is; the outer level is whether the end was reached.
     pub(super) end: Option<Option<u64>>,
     pub(super) error: Option<DumpError>,
+    /// What is wrong between the keys, if that is looked for.
+    pub(super) item_faults: Vec<Fault>,
+    depth: Depth,
+    libraries: BTreeSet<Vec<u8>>,
 }
 
 impl Driver {
-    pub(super) fn new(header: Header) -> Driver {
-        let facts = FileFacts { header: Some(header), ..FileFacts::default() };
-        Driver { facts, place: Place::default(), next_number: 0, end: None, error: None }
+    pub(super) fn new(header: Header, depth: Depth) -> Driver {
+        Driver {
+            facts: FileFacts { header: Some(header), ..FileFacts::default() },
+            place: Place::default(),
+            next_number: 0,
+            end: None,
+            error: None,
+            item_faults: Vec::new(),
+            depth,
+            libraries: BTreeSet::new(),
+        }
     }
 
-    /// Takes note of an item that is not a key's.
-    pub(super) fn note(&mut self, item: &Item<'_>) {
+    /// Takes note of an item that is not a key's and begins at offset `at`.
+    pub(super) fn note(&mut self, item: &Item<'_>, at: u64) {
+        if self.depth == Depth::Deep
+            && let Err(fault) = self.check_item(item, at)
+            && self.item_faults.len() < MAX_FACTS
+        {
+            self.item_faults.push(fault);
+        }
         match *item {
             Item::Aux { name, value } => self.facts.add_aux(name, value),
             Item::SelectDb(db) => self.place.select_db(db),
@@ -108,6 +133,29 @@ impl Driver {
             }
             Item::End { stored_checksum } => self.end = Some(stored_checksum),
             _ => {}
+        }
+    }
+
+    /// What a server would refuse of an item.
+    fn check_item(&mut self, item: &Item<'_>, at: u64) -> Result<(), Fault> {
+        match *item {
+            Item::Aux { name, value } => {
+                name.verify()?;
+                value.verify()
+            }
+            Item::Function { is_pre_release: true, .. } => Err(Fault { at, kind: FaultKind::PreGaFunction }),
+            Item::Function { code, .. } => {
+                let mut scratch = Vec::new();
+                let name = library_name(code, at, &mut scratch)?;
+                if self.libraries.contains(name) {
+                    return Err(Fault { at, kind: FaultKind::BadFunction { expected: "a library of another name" } });
+                }
+                if self.libraries.len() < MAX_LIBRARIES {
+                    self.libraries.insert(name.to_vec());
+                }
+                Ok(())
+            }
+            _ => Ok(()),
         }
     }
 

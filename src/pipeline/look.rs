@@ -43,6 +43,16 @@ pub(super) fn through(stream: &mut dyn Read, hash: fn(&[u8]) -> u64) -> DumpLook
     }
 }
 
+/// A model where nobody asks for the memory.
+pub(super) fn any_model() -> Model {
+    Model::new(ModelOptions {
+        server: Server::newest(),
+        allocator: Allocator::Jemalloc,
+        cluster: false,
+        thresholds: Thresholds::default(),
+    })
+}
+
 /// Gathers the print of each slot, and is how to begin.
 struct Prints {
     hash: fn(&[u8]) -> u64,
@@ -55,14 +65,7 @@ struct PrintFold {
 
 impl Setup<PrintFold> for Prints {
     fn models(&self, _: &FileFacts) -> (Model, Vec<Model>) {
-        // Any will do: nobody asks for the memory.
-        let options = ModelOptions {
-            server: Server::newest(),
-            allocator: Allocator::Jemalloc,
-            cluster: false,
-            thresholds: Thresholds::default(),
-        };
-        (Model::new(options), Vec::new())
+        (any_model(), Vec::new())
     }
 
     fn now_ms(&self, _: &FileFacts) -> Option<i64> {

@@ -16,7 +16,7 @@ use crate::input::{DumpInput, Map, Opened, Source, map};
 use crate::memory::Place;
 use crate::rdb::crc64::{self, checksum};
 use crate::rdb::{Item, Reader};
-use crate::value::MAX_BLOB_BYTES;
+use crate::value::{Depth, MAX_BLOB_BYTES};
 
 pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
     let data = map.bytes();
@@ -25,7 +25,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
         Err(fault) => return job.failed(DumpError::Fault { fault, key: None }),
     };
     let header = reader.header();
-    let mut driver = Driver::new(header);
+    let mut driver = Driver::new(header, job.setup.depth());
     let mut covered = 0;
 
     // What stands before the first key says who wrote the dump.
@@ -37,7 +37,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
                 break;
             }
             Ok(item) => {
-                driver.note(&item);
+                driver.note(&item, before as u64);
                 if let Some((slot, keys, expires)) = slot_of_item(&item) {
                     driver.place.enter_slot(slot, keys, expires);
                 }
@@ -104,7 +104,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
             covered = end;
             match stop {
                 Stop::Enough => {}
-                Stop::Item(item) => driver.note(&item),
+                Stop::Item(item) => driver.note(&item, end as u64),
                 Stop::Fault(fault, key) => driver.fail(fault, key),
                 Stop::End => {
                     let fault = walker.next_item().err();
@@ -138,6 +138,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
         trailing_bytes: Some(if driver.end.is_some() { trailing.len() as u64 } else { 0 }),
         trailing_start: trailing[..trailing.len().min(16)].to_vec(),
         checksum,
+        item_faults: driver.item_faults,
         error: driver.error,
     }
 }
@@ -180,7 +181,7 @@ pub fn look_at(input: &DumpInput, hash: fn(&[u8]) -> u64) -> DumpLook {
         Ok(reader) => reader,
         Err(fault) => return DumpLook { error: Some(DumpError::Fault { fault, key: None }), ..look },
     };
-    let mut driver = Driver::new(reader.header());
+    let mut driver = Driver::new(reader.header(), Depth::Plain);
     let mut scratch = Vec::new();
     let mut digest = crc64::digest();
     let mut summed = 0;
@@ -193,7 +194,7 @@ pub fn look_at(input: &DumpInput, hash: fn(&[u8]) -> u64) -> DumpLook {
                     slot.names = slot.names.wrapping_add(hash(key));
                 }
             }
-            Ok(item) => driver.note(&item),
+            Ok(item) => driver.note(&item, 0),
             Err(fault) => driver.fail(fault, None),
         }
         let end = reader.position() - checksum_bytes(driver.end);

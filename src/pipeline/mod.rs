@@ -6,6 +6,7 @@
 //! twice. Each worker sums up for itself, checksums its span and encodes its rows; spans are numbered, so that rows come
 //! out in the order of the file and the checksums are combined in it.
 
+mod check;
 mod facts;
 mod look;
 mod mapped;
@@ -16,6 +17,7 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use check::{CheckedDump, check_dump, check_stream};
 pub use facts::{ChecksumState, FileFacts};
 pub use look::DumpLook;
 pub use mapped::look_at;
@@ -32,6 +34,7 @@ use crate::measure::Measurer;
 use crate::memory::{Model, Place};
 use crate::rdb::{Fault, Item, KeyHead, RdbStr, Reader};
 use crate::record::KeyRecord;
+use crate::value::Depth;
 
 /// Bytes of records that a worker gets at a time.
 const SPAN_BYTES: usize = 256 << 10;
@@ -84,6 +87,8 @@ pub struct DumpResult<F> {
     pub trailing_start: Vec<u8>,
     /// Whether the bytes are those that were written.
     pub checksum: ChecksumState,
+    /// What is wrong between the keys; looked for in depth only.
+    pub item_faults: Vec<Fault>,
     /// Why the reading ended early, if it did.
     pub error: Option<DumpError>,
 }
@@ -109,6 +114,10 @@ pub trait Setup<F>: Sync {
     fn models(&self, facts: &FileFacts) -> (Model, Vec<Model>);
     /// The time that expiries are measured from, in milliseconds since 1970.
     fn now_ms(&self, facts: &FileFacts) -> Option<i64>;
+    /// How closely values are looked at.
+    fn depth(&self) -> Depth {
+        Depth::Plain
+    }
     /// An empty sum.
     fn fold(&self, facts: &FileFacts, first_keys: &dyn Fn() -> Vec<u16>) -> F;
 }
@@ -123,9 +132,11 @@ pub fn read_dump<F: Fold>(
     rows: Option<Rows<'_>>,
     progress: &dyn Progress,
 ) -> Result<DumpResult<F>, Error> {
+    // Whether nothing follows is part of what is looked for in depth.
+    let behind = if setup.depth() == Depth::Deep { Behind::Counted } else { Behind::Left };
     with_job(&input.name, setup, rows, progress, |job| match input.source.open() {
         Ok(Opened::Mapped(map)) => mapped::read(job, &map),
-        Ok(Opened::Pipe(mut pipe)) => stream::read(job, &mut pipe, Behind::Left),
+        Ok(Opened::Pipe(mut pipe)) => stream::read(job, &mut pipe, behind),
         Ok(Opened::Unpacked(mut unpacked)) => stream::read(job, &mut unpacked, Behind::Counted),
         Err(error) => job.failed(error.into()),
     })
@@ -184,6 +195,7 @@ impl<F: Fold> Job<'_, '_, F> {
             trailing_bytes: None,
             trailing_start: Vec::new(),
             checksum: ChecksumState::NotReached,
+            item_faults: Vec::new(),
             error: Some(error),
         }
     }
@@ -206,7 +218,7 @@ impl<'m, F: Fold> Worker<'m, F> {
         first_keys: &dyn Fn() -> Vec<u16>,
     ) -> Worker<'m, F> {
         Worker {
-            measurer: Measurer::new(model, others),
+            measurer: Measurer::new(model, others).with_depth(job.setup.depth()),
             fold: job.setup.fold(facts, first_keys),
             rows: Vec::new(),
             keys: 0,

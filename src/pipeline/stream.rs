@@ -13,7 +13,7 @@ use crate::error::DumpError;
 use crate::rdb::crc64::{self, checksum};
 use crate::rdb::header::HEADER_LEN;
 use crate::rdb::{Header, Item, KeyHead, RdbStr, Reader, StreamCursor};
-use crate::value::MAX_BLOB_BYTES;
+use crate::value::{Depth, MAX_BLOB_BYTES};
 
 /// How much of a stream is read at a time; a record longer than [`GIANT_BYTES`] is decoded as it comes.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -40,7 +40,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read, behind:
         }
         Err(fault) => return job.failed(DumpError::Fault { fault, key: None }),
     };
-    let mut driver = Driver::new(header);
+    let mut driver = Driver::new(header, job.setup.depth());
     let number = driver.number();
     push_between(job, number, checksum(&input.bytes[..HEADER_LEN]), HEADER_LEN);
     input.consume(HEADER_LEN);
@@ -53,7 +53,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read, behind:
         match item {
             Ok(Item::Key(_)) => break,
             Ok(item) => {
-                driver.note(&item);
+                driver.note(&item, input.base);
                 if let Some((slot, keys, expires)) = slot_of_item(&item) {
                     driver.place.enter_slot(slot, keys, expires);
                 }
@@ -85,7 +85,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read, behind:
             let mut more = false;
             let mut giant = false;
             match stop {
-                Stop::Item(item) => driver.note(&item),
+                Stop::Item(item) => driver.note(&item, input.base + end as u64),
                 Stop::Fault(fault, _) if fault.kind.is_truncation() && !input.ended => {
                     more = true;
                     giant = end == 0 && input.bytes.len() >= GIANT_BYTES;
@@ -165,6 +165,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read, behind:
         trailing_bytes,
         trailing_start,
         checksum,
+        item_faults: driver.item_faults,
         error: driver.error,
     }
 }
@@ -239,7 +240,7 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
             }
             return;
         }
-        Ok(item) => return driver.note(&item),
+        Ok(item) => return driver.note(&item, input.base),
     };
     let mut name = Vec::new();
     let name = match head.key.bytes(&mut name, MAX_BLOB_BYTES) {
@@ -258,6 +259,9 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
         job.progress.advance(read.len() as u64, 0);
     };
     let mut cursor = StreamCursor::new(mem::take(&mut input.bytes), input.base, input.stream, &mut checksum);
+    if job.setup.depth() == Depth::Deep {
+        cursor = cursor.keeping_long();
+    }
     let mut worker = workers.take();
     match worker.measurer.stream(&mut cursor, header.dialect, &head) {
         Ok(()) => {

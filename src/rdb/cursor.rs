@@ -347,6 +347,7 @@ pub struct StreamCursor<'r> {
     window: Vec<u8>,
     pos: usize,
     base: u64,
+    keep_bytes: u64,
     error: Option<io::Error>,
 }
 
@@ -366,7 +367,12 @@ impl<'r> StreamCursor<'r> {
         input: &'r mut dyn Read,
         checksum: &'r mut dyn FnMut(&[u8]),
     ) -> StreamCursor<'r> {
-        StreamCursor { input, checksum, window, pos: 0, base, error: None }
+        StreamCursor { input, checksum, window, pos: 0, base, keep_bytes: KEEP_BYTES, error: None }
+    }
+
+    /// Gives the bytes of long strings too, which takes as much memory as the longest.
+    pub fn keeping_long(self) -> StreamCursor<'r> {
+        StreamCursor { keep_bytes: u64::MAX, ..self }
     }
 
     /// Ends the reading: the bytes that were read from the input but not consumed, and the error that ended it early.
@@ -438,11 +444,11 @@ impl Cursor for StreamCursor<'_> {
     }
 
     fn raw_string(&mut self, n: u64) -> Parse<RdbStr<'_>> {
-        if n > KEEP_BYTES {
+        if n > self.keep_bytes {
             self.skip(n)?;
             return Ok(RdbStr::Unread { len: n });
         }
-        Ok(RdbStr::Raw(self.take(n as usize)?))
+        Ok(RdbStr::Raw(self.take_claimed(n)?))
     }
 }
 

@@ -83,10 +83,28 @@ pub enum FaultKind {
     BlobEnd {
         what: &'static str,
     },
+    BlobTail {
+        what: &'static str,
+        claimed: u64,
+        actual: u64,
+    },
+    BlobBacklen {
+        what: &'static str,
+    },
     OddEntries {
         what: &'static str,
         entries: u64,
     },
+    /// Parts that the servers write in ascending order are not.
+    Order {
+        what: &'static str,
+    },
+    /// A part comes twice where the servers refuse that.
+    Repeated {
+        what: &'static str,
+        first_at: u64,
+    },
+    EmptyValue,
     BadContainer {
         found: u64,
     },
@@ -95,6 +113,33 @@ pub enum FaultKind {
     },
     BadStreamKey {
         length: u64,
+    },
+    /// A node of a stream does not hold what it has to at this place.
+    BadStreamNode {
+        expected: &'static str,
+    },
+    /// What a stream says of itself is not what is in it.
+    StreamCount {
+        what: &'static str,
+        claimed: u64,
+        actual: u64,
+    },
+    /// The pending entries of a group are not those of its consumers.
+    StreamPending {
+        group: u64,
+        consumers: u64,
+    },
+    /// An ID of a stream lies behind one that bounds it.
+    StreamBound {
+        what: &'static str,
+    },
+    BadFunction {
+        expected: &'static str,
+    },
+    PreGaFunction,
+    /// What would tell is not to be had, for a reason outside the dump.
+    NotCompared {
+        why: std::io::ErrorKind,
     },
     BadSlot {
         found: u64,
@@ -153,10 +198,28 @@ impl fmt::Display for FaultKind {
             BlobEntry { what, byte } => write!(f, "{what} entry is broken (byte {byte:#04x})"),
             BlobCount { what, claimed, actual } => write!(f, "{what} claims {claimed} entries but has {actual}"),
             BlobEnd { what } => write!(f, "{what} does not end where its header says"),
+            BlobTail { what, claimed, actual } => {
+                write!(f, "{what} claims its last entry at offset {claimed}, but it is at {actual}")
+            }
+            BlobBacklen { what } => write!(f, "length behind an entry of a {what} is not that of the entry"),
             OddEntries { what, entries } => write!(f, "{what} has {entries} entries, which does not pair up"),
+            Order { what } => write!(f, "{what} are not in ascending order"),
+            Repeated { what, first_at } => write!(f, "{what} comes twice, first at byte {first_at}"),
+            EmptyValue => write!(f, "value has no elements, which servers drop or refuse"),
             BadContainer { found } => write!(f, "unknown quicklist container {found}, expected 1 or 2"),
             BadFieldExpiry { found } => write!(f, "hash field expiry {found} is out of range"),
             BadStreamKey { length } => write!(f, "stream node key has {length} bytes, expected 16"),
+            BadStreamNode { expected } => write!(f, "stream node is broken, expected {expected}"),
+            StreamCount { what, claimed, actual } => {
+                write!(f, "stream claims {claimed} {what} but has {actual}")
+            }
+            StreamPending { group, consumers } => {
+                write!(f, "group has {group} pending entries, but they are not the {consumers} of its consumers")
+            }
+            StreamBound { what } => write!(f, "stream has {what}"),
+            BadFunction { expected } => write!(f, "function library is broken, expected {expected}"),
+            PreGaFunction => write!(f, "function of a 7.0 release candidate, which released servers refuse"),
+            NotCompared { why } => write!(f, "members could not be compared in a temporary file: {why}"),
             BadSlot { found } => write!(f, "slot {found} is out of range"),
             BadImportName { length } => write!(f, "slot import job name has {length} bytes, expected 40"),
             BadKeyMeta { classes } => write!(f, "key metadata has {classes} classes, expected at most 7"),

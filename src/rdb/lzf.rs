@@ -73,6 +73,36 @@ pub fn inflate(input: &[u8], output: &mut [u8], len: usize) -> Result<(), usize>
     }
 }
 
+/// Whether `input` unpacks to exactly `len` bytes, found out without unpacking it.
+///
+/// # Errors
+/// As [`inflate`].
+pub fn verify(input: &[u8], len: u64) -> Result<(), usize> {
+    let (mut from, mut to) = (0, 0u64);
+    while let Some(&control) = input.get(from) {
+        let at = from;
+        let control = usize::from(control);
+        let (read, written) = match control >> 5 {
+            0 => (control + 2, control + 1),
+            7 => (3, usize::from(*input.get(from + 1).ok_or(at)?) + 9),
+            short => (2, short + 2),
+        };
+        let instruction = input.get(from..from + read).ok_or(at)?;
+        if control >> 5 != 0 {
+            let low = u64::from(instruction[read - 1]);
+            if ((control as u64 & 0x1f) << 8 | low) >= to {
+                return Err(at);
+            }
+        }
+        from += read;
+        to += written as u64;
+        if to > len {
+            return Err(at);
+        }
+    }
+    if to == len { Ok(()) } else { Err(input.len()) }
+}
+
 /// Goes on where the end of `input` or `output` is near.
 fn inflate_end(input: &[u8], output: &mut [u8], mut from: usize, mut to: usize) -> Result<(), usize> {
     while let Some(&control) = input.get(from) {
@@ -122,11 +152,12 @@ mod tests {
 
     fn unpack(input: &[u8], len: usize) -> Result<Vec<u8>, usize> {
         let mut output = vec![0; len];
-        inflate(input, &mut output, len)?;
+        inflate(input, &mut output, len).inspect_err(|at| assert_eq!(verify(input, len as u64), Err(*at)))?;
         // The same with room behind.
         let mut roomy = vec![0; len + ROOM_BYTES];
         inflate(input, &mut roomy, len)?;
         assert_eq!(roomy[..len], output);
+        assert_eq!(verify(input, len as u64), Ok(()));
         Ok(output)
     }
 

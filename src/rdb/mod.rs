@@ -6,6 +6,7 @@
 //! | file | what it reads |
 //! |---|---|
 //! | [`constants`] | opcodes and type bytes, per dialect |
+//! | [`function`] | the first line of a function library |
 //! | [`header`] | the nine bytes at the start |
 //! | [`cursor`] | bounded reading, lengths, strings |
 //! | [`string`] | the four stored forms of a string |
@@ -19,6 +20,7 @@ pub mod constants;
 pub mod crc64;
 pub mod cursor;
 pub mod fault;
+pub mod function;
 pub mod header;
 pub mod lzf;
 pub mod reader;

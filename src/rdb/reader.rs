@@ -46,6 +46,8 @@ pub enum Item<'a> {
     Function {
         /// Code of the library.
         code: RdbStr<'a>,
+        /// Whether it is in the form of 7.0's release candidates, which no released server takes.
+        is_pre_release: bool,
     },
     /// Data that a module keeps outside its keys.
     ModuleAux {
@@ -319,14 +321,14 @@ impl<'a> Reader<'a> {
                 Item::SlotInfo { slot: cursor.length()?, keys: cursor.length()?, expires: cursor.length()? }
             }
             Opcode::KEY_META_OR_SLOT_IMPORT => self.slot_import()?,
-            Opcode::FUNCTION2 => Item::Function { code: cursor.string_ref()? },
+            Opcode::FUNCTION2 => Item::Function { code: cursor.string_ref()?, is_pre_release: false },
             Opcode::FUNCTION_PRE_GA => {
                 cursor.skip_string()?;
                 cursor.skip_string()?;
                 if cursor.length()? != 0 {
                     cursor.skip_string()?;
                 }
-                Item::Function { code: cursor.string_ref()? }
+                Item::Function { code: cursor.string_ref()?, is_pre_release: true }
             }
             Opcode::MODULE_AUX => {
                 let module = cursor.length()?;

@@ -60,6 +60,18 @@ impl<'a> RdbStr<'a> {
         }
     }
 
+    /// Checks a compressed string without unpacking it; every other is as it should be.
+    ///
+    /// # Errors
+    /// If the compressed form is broken.
+    pub fn verify(&self) -> Parse<()> {
+        match *self {
+            RdbStr::Lzf { packed, len, at } => lzf::verify(packed, len)
+                .map_err(|inside| Fault { at, kind: FaultKind::LzfBroken { inside: inside as u64 } }),
+            _ => Ok(()),
+        }
+    }
+
     /// The bytes of the string, unpacked into `scratch` if the file does not hold them as they are.
     ///
     /// # Errors

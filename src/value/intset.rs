@@ -14,7 +14,7 @@ pub const HEADER_BYTES: usize = 8;
 /// # Errors
 /// If the header does not fit the bytes.
 #[inline]
-pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
+pub(super) fn walk<E: Entries>(blob: Blob<'_>, mut each: E) -> Parse<u64> {
     let bytes = blob.bytes;
     let actual = bytes.len() as u64;
     let Some(&[a, b, c, d, e, f, g, h]) = bytes.first_chunk() else {
@@ -29,11 +29,21 @@ pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
     if claimed != actual {
         return Err(blob.fault(4, FaultKind::BlobHeader { what: WHAT, claimed, actual }));
     }
+    if count == 0 {
+        return Err(blob.fault(4, FaultKind::EmptyBlob { what: WHAT }));
+    }
     let body = &bytes[HEADER_BYTES..];
+    let mut last = None;
+    let mut member = |n: i64| {
+        if E::CHECKS && last.replace(n).is_some_and(|last| last >= n) {
+            return Err(blob.fault(HEADER_BYTES, FaultKind::Order { what: "members of an intset" }));
+        }
+        each.entry(RdbStr::Int(n))
+    };
     match width {
-        2 => body.as_chunks().0.iter().try_for_each(|&b| each.entry(RdbStr::Int(i64::from(i16::from_le_bytes(b))))),
-        4 => body.as_chunks().0.iter().try_for_each(|&b| each.entry(RdbStr::Int(i64::from(i32::from_le_bytes(b))))),
-        _ => body.as_chunks().0.iter().try_for_each(|&b| each.entry(RdbStr::Int(i64::from_le_bytes(b)))),
+        2 => body.as_chunks().0.iter().try_for_each(|&b| member(i64::from(i16::from_le_bytes(b)))),
+        4 => body.as_chunks().0.iter().try_for_each(|&b| member(i64::from(i32::from_le_bytes(b)))),
+        _ => body.as_chunks().0.iter().try_for_each(|&b| member(i64::from_le_bytes(b))),
     }?;
     Ok(count)
 }

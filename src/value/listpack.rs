@@ -16,7 +16,7 @@ const UNKNOWN_COUNT: u16 = u16::MAX;
 /// # Errors
 /// If the header, an entry or the end is not as the format has it.
 #[inline]
-pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
+pub(super) fn walk<E: Entries>(blob: Blob<'_>, mut each: E) -> Parse<u64> {
     let bytes = blob.bytes;
     if bytes.len() < HEADER_BYTES + 1 {
         return Err(blob.fault(0, FaultKind::BlobHeader { what: WHAT, claimed: 7, actual: bytes.len() as u64 }));
@@ -51,7 +51,11 @@ pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
             }
         };
         entries += 1;
-        pos += size + backlen_bytes(size);
+        let backlen = backlen_bytes(size);
+        if E::CHECKS && !is_backlen(rest.get(size..size + backlen), size) {
+            return Err(blob.fault(pos, FaultKind::BlobBacklen { what: WHAT }));
+        }
+        pos += size + backlen;
     }
     if pos + 1 != bytes.len() {
         return Err(blob.fault(pos, FaultKind::BlobEnd { what: WHAT }));
@@ -91,6 +95,16 @@ fn int(at: &[u8], first: u8) -> Option<(i64, usize)> {
         0xf4 => Some((i64::from_le_bytes(*at.get(1..)?.first_chunk()?), 9)),
         _ => None,
     }
+}
+
+/// Whether `bytes`, which stand behind an entry of `size` bytes, say so: seven bits in each, the highest first, the eighth bit
+/// in all but that one.
+fn is_backlen(bytes: Option<&[u8]>, size: usize) -> bool {
+    bytes.is_some_and(|bytes| {
+        let groups = bytes.iter().rev().enumerate();
+        groups.fold(0, |sum, (at, byte)| sum | usize::from(byte & 0x7f) << (7 * at)) == size
+            && bytes.iter().enumerate().all(|(at, byte)| (byte & 0x80 != 0) == (at > 0))
+    })
 }
 
 /// Bytes that the length behind an entry of `size` bytes takes.

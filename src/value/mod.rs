@@ -3,16 +3,21 @@
 //! One file per packed format and for each of streams and modules; the plain layouts, where elements simply follow each other,
 //! are here. Nothing in here knows what a server's memory is.
 
+pub mod check;
 pub mod intset;
 pub mod listpack;
 pub mod module;
 mod packed;
+pub mod repeats;
 pub mod stream;
+mod stream_check;
 pub mod visit;
 pub mod ziplist;
 pub mod zipmap;
 
+pub use check::{Check, Checked, Depth};
 pub use module::ModuleName;
+pub use repeats::Repeats;
 pub use visit::{Packed, PackedFormat, Score, StreamFacts, StreamId, Visit};
 
 use crate::rdb::constants::{Dialect, TypeByte};
@@ -29,6 +34,9 @@ const MAX_FIELD_EXPIRY_MS: i64 = (1 << 48) - 1;
 macro_rules! string {
     ($cursor:ident, $visit:ident.$take:ident) => {{
         let at = $cursor.offset();
+        if V::CHECKS {
+            $visit.place(at);
+        }
         match $cursor.length_or_encoding()? {
             Length::Plain(n) => $visit.$take($cursor.raw_string(n)?),
             Length::Encoding(encoding) => $visit.$take($cursor.encoded_string(at, encoding)?),
@@ -190,6 +198,9 @@ fn decode_collection<C: Cursor, V: Visit>(
                 match cursor.length()? {
                     1 => {
                         let element = cursor.string()?;
+                        if element.is_empty() {
+                            scratch.note(Fault { at, kind: FaultKind::EmptyBlob { what: "list node" } });
+                        }
                         visit.plain_node(element);
                         visit.element(element);
                     }

@@ -13,6 +13,8 @@ use crate::rdb::string::RdbStr;
 pub(super) trait Entries {
     /// Entries that belong together.
     const GROUP: u64;
+    /// [`Visit::CHECKS`] of who is told.
+    const CHECKS: bool;
 
     /// Takes the next entry.
     ///
@@ -24,6 +26,7 @@ pub(super) trait Entries {
 #[cfg(test)]
 impl<F: FnMut(RdbStr<'_>) -> Parse<()>> Entries for F {
     const GROUP: u64 = 1;
+    const CHECKS: bool = true;
 
     fn entry(&mut self, entry: RdbStr<'_>) -> Parse<()> {
         self(entry)
@@ -40,6 +43,7 @@ pub(super) fn elements<C: Cursor, V: Visit>(
     struct Elements<'v, V>(&'v mut V);
     impl<V: Visit> Entries for Elements<'_, V> {
         const GROUP: u64 = 1;
+        const CHECKS: bool = V::CHECKS;
 
         #[inline(always)]
         fn entry(&mut self, entry: RdbStr<'_>) -> Parse<()> {
@@ -60,6 +64,7 @@ pub(super) fn scored<C: Cursor, V: Visit>(
     struct Scored<'v, V>(&'v mut V, bool);
     impl<V: Visit> Entries for Scored<'_, V> {
         const GROUP: u64 = 2;
+        const CHECKS: bool = V::CHECKS;
 
         #[inline(always)]
         fn entry(&mut self, entry: RdbStr<'_>) -> Parse<()> {
@@ -86,6 +91,7 @@ pub(super) fn fields<C: Cursor, V: Visit>(
     struct Fields<'v, V>(&'v mut V, bool);
     impl<V: Visit> Entries for Fields<'_, V> {
         const GROUP: u64 = 2;
+        const CHECKS: bool = V::CHECKS;
 
         #[inline(always)]
         fn entry(&mut self, entry: RdbStr<'_>) -> Parse<()> {
@@ -117,6 +123,7 @@ pub(super) fn fields_with_expiry<C: Cursor, V: Visit>(
     }
     impl<V: Visit> Entries for Expiring<'_, V> {
         const GROUP: u64 = 3;
+        const CHECKS: bool = V::CHECKS;
 
         #[inline(always)]
         fn entry(&mut self, entry: RdbStr<'_>) -> Parse<()> {
@@ -162,6 +169,9 @@ fn walk<'v, C: Cursor, V: Visit, E: Entries>(
         let bytes = stored.bytes(&mut scratch.blob, MAX_BLOB_BYTES)?;
         if bytes.is_empty() {
             return Err(Fault { at, kind: FaultKind::EmptyBlob { what: format.name() } });
+        }
+        if V::CHECKS {
+            visit.place(at);
         }
         visit.packed(Packed { format, bytes, compressed_bytes });
         let blob = Blob { bytes, at };

@@ -23,24 +23,36 @@ pub(super) fn decode<C: Cursor, V: Visit>(
         let key = cursor.blob()?;
         let length = key.len();
         match key.bytes(&mut scratch.blob, MAX_BLOB_BYTES).ok().and_then(|key| key.try_into().ok()) {
-            Some(key) => visit.stream_node(id(key), cursor.string()?),
+            Some(key) => {
+                let first = id(key);
+                if V::CHECKS {
+                    visit.place(at);
+                    visit.stream_node(first, cursor.blob()?);
+                } else {
+                    visit.stream_node(first, cursor.string()?);
+                }
+            }
             None => {
                 scratch.note(Fault { at, kind: FaultKind::BadStreamKey { length } });
                 cursor.skip_string()?;
             }
         }
     }
+    let at = cursor.offset();
     let length = cursor.length()?;
     let last_id = StreamId { ms: cursor.length()?, seq: cursor.length()? };
-    let mut entries_added = None;
+    let (mut max_deleted_id, mut entries_added) = (None, None);
     if generation >= StreamGeneration::Second {
-        for _ in 0..4 {
-            cursor.length()?; // first ID, highest deleted ID
-        }
+        cursor.length()?; // first ID
+        cursor.length()?;
+        max_deleted_id = Some(StreamId { ms: cursor.length()?, seq: cursor.length()? });
         entries_added = Some(cursor.length()?);
     }
     let groups = cursor.count()?;
-    visit.stream(StreamFacts { length, last_id, entries_added, groups });
+    if V::CHECKS {
+        visit.place(at);
+    }
+    visit.stream(StreamFacts { length, last_id, max_deleted_id, entries_added, groups });
     for _ in 0..groups {
         group(cursor, generation, scratch, visit)?;
     }
@@ -56,6 +68,9 @@ fn group<C: Cursor, V: Visit>(
     scratch: &mut Scratch,
     visit: &mut V,
 ) -> Parse<()> {
+    if V::CHECKS {
+        visit.place(cursor.offset());
+    }
     let name = read_name(cursor, scratch)?;
     cursor.length()?;
     cursor.length()?;
@@ -65,17 +80,26 @@ fn group<C: Cursor, V: Visit>(
     let pending = cursor.count()?;
     visit.stream_group(RdbStr::Raw(&name), pending);
     for _ in 0..pending {
+        if V::CHECKS {
+            visit.place(cursor.offset());
+        }
         let raw: [u8; ID_BYTES] = cursor.array()?;
         visit.stream_pending(id(&raw));
         cursor.skip(8)?; // delivery time
         cursor.length()?; // deliveries
     }
     for _ in 0..cursor.count()? {
+        if V::CHECKS {
+            visit.place(cursor.offset());
+        }
         let name = read_name(cursor, scratch)?;
         cursor.skip(if generation >= StreamGeneration::Third { 16 } else { 8 })?; // seen, active
         let pending = cursor.count()?;
         visit.stream_consumer(RdbStr::Raw(&name), pending);
         for _ in 0..pending {
+            if V::CHECKS {
+                visit.place(cursor.offset());
+            }
             let raw: [u8; ID_BYTES] = cursor.array()?;
             visit.stream_consumer_pending(id(&raw));
         }

@@ -60,6 +60,8 @@ pub struct StreamFacts {
     pub length: u64,
     /// The last ID that was given out.
     pub last_id: StreamId,
+    /// The highest ID of an entry that was deleted; absent before Redis 7.0.
+    pub max_deleted_id: Option<StreamId>,
     /// Entries ever added; absent before Redis 7.0.
     pub entries_added: Option<u64>,
     /// Number of consumer groups that follow.
@@ -81,6 +83,15 @@ pub struct StreamFacts {
 /// | module | `module`, per item `module_number` or `module_string` |
 #[allow(unused_variables)]
 pub trait Visit {
+    /// Whether decoding is to find everything that a server would refuse. Known when compiled, so that whoever does not
+    /// ask for it pays nothing; [`super::Checked`] does.
+    const CHECKS: bool = false;
+
+    /// What comes next stands at this offset of the RDB stream; entries of a packed container stand where that does. Comes
+    /// only with [`Visit::CHECKS`].
+    #[inline]
+    fn place(&mut self, at: u64) {}
+
     /// The value of a string.
     #[inline]
     fn string(&mut self, value: RdbStr<'_>) {}

@@ -26,6 +26,7 @@ pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
     if claimed != bytes.len() as u64 {
         return Err(blob.fault(0, FaultKind::BlobHeader { what: WHAT, claimed, actual: bytes.len() as u64 }));
     }
+    let tail = u64::from(u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]));
     let count = u16::from_le_bytes([bytes[8], bytes[9]]);
     let mut pos = HEADER_BYTES;
     let mut entries = 0;
@@ -61,6 +62,11 @@ pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
     }
     if pos + 1 != bytes.len() {
         return Err(blob.fault(pos, FaultKind::BlobEnd { what: WHAT }));
+    }
+    // The last entry, or where one would begin.
+    let last = (pos - previous) as u64;
+    if tail != last && (entries > 0 || tail > pos as u64) {
+        return Err(blob.fault(4, FaultKind::BlobTail { what: WHAT, claimed: tail, actual: last }));
     }
     if count != UNKNOWN_COUNT && u64::from(count) != entries {
         return Err(blob.fault(8, FaultKind::BlobCount { what: WHAT, claimed: u64::from(count), actual: entries }));

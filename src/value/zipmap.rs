@@ -38,7 +38,10 @@ pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
     if pos + 1 != bytes.len() {
         return Err(blob.fault(pos, FaultKind::BlobEnd { what: WHAT }));
     }
-    if count < UNKNOWN_COUNT && u64::from(count) * 2 != entries {
+    if entries == 0 {
+        return Err(blob.fault(1, FaultKind::EmptyBlob { what: WHAT }));
+    }
+    if count != UNKNOWN_COUNT && u64::from(count) * 2 != entries {
         return Err(blob.fault(0, FaultKind::BlobCount { what: WHAT, claimed: u64::from(count), actual: entries / 2 }));
     }
     Ok(entries)
@@ -47,10 +50,14 @@ pub(super) fn walk(blob: Blob<'_>, mut each: impl Entries) -> Parse<u64> {
 /// The string at `pos`, and where the next begins; behind a value there is a byte that says how many are spare.
 fn string(bytes: &[u8], pos: usize, has_spare: bool) -> Option<(&[u8], usize)> {
     let (len, head) = match *bytes.get(pos)? {
+        // The servers take a short length for one that has the short form, whatever form it has.
         254 => (u32::from_le_bytes(*bytes.get(pos + 1..)?.first_chunk()?) as usize, 5),
         255 => return None,
         short => (usize::from(short), 1),
     };
+    if head == 5 && len < 254 {
+        return None;
+    }
     let spare = if has_spare { 1 + usize::from(*bytes.get(pos + head)?) } else { 0 };
     let start = pos + head + usize::from(has_spare);
     let text = bytes.get(start..start.checked_add(len)?)?;

@@ -7,6 +7,9 @@
 // Each test file is a crate of its own and uses only some of this.
 #![allow(dead_code)]
 
+pub mod damaged;
+pub mod work;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
