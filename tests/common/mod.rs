@@ -8,6 +8,7 @@
 #![allow(dead_code)]
 
 pub mod damaged;
+pub mod mutate;
 pub mod work;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,67 @@
+//! 20,000 damaged dumps from seeds: none makes the program panic or take longer than its size allows, and a file gives
+//! what a pipe gives.
+
+mod common;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::mutate::{Parts, mutation};
+use common::work::{everything, figures, read_all};
+use common::*;
+use rdbscope::input::{DumpInput, Source};
+use rdbscope::pipeline::{self, Counter};
+use rdbscope::rdb::Reader;
+
+const MUTATIONS: u64 = 20_000;
+/// Seeds that a thread takes in turn.
+const LANES: u64 = 2;
+/// For one of them; it takes a millisecond.
+const LONGEST: Duration = Duration::from_secs(30);
+
+#[test]
+fn twenty_thousand_damaged_dumps() {
+    let parts: Vec<Parts> = everything().iter().map(|(name, bytes)| Parts::of(name, bytes)).collect();
+    let (sender, receiver) = mpsc::channel();
+    for lane in 0..LANES {
+        let (parts, sender) = (parts.clone(), sender.clone());
+        std::thread::spawn(move || {
+            let dir = tempfile::tempdir().unwrap();
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+            for seed in (lane..MUTATIONS).step_by(LANES as usize) {
+                let (name, bytes) = mutation(&parts, seed);
+                let tried = std::panic::catch_unwind(AssertUnwindSafe(|| pool.install(|| try_one(dir.path(), &bytes))));
+                sender.send((name, tried.map_err(|panic| format!("{:?}", panic.downcast_ref::<String>())))).unwrap();
+            }
+        });
+    }
+    drop(sender);
+    let (mut wrong, mut sound) = (Vec::new(), 0);
+    for seen in 0..MUTATIONS {
+        let (name, tried) = receiver
+            .recv_timeout(LONGEST)
+            .unwrap_or_else(|error| panic!("one that comes after {seen} others does not end: {error}"));
+        match tried {
+            Ok(is_sound) => sound += u64::from(is_sound),
+            Err(panic) => wrong.push(format!("{name}: {panic}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {MUTATIONS}, the first:\n{}", wrong.len(), wrong[..wrong.len().min(9)].join("\n"));
+    // What is changed inside a string may leave a sound dump, but not most of the time.
+    assert!((MUTATIONS / 100..MUTATIONS / 2).contains(&sound), "{sound} are sound");
+}
+
+/// Reads a dump in every way, which have to agree; says whether it is sound.
+fn try_one(dir: &std::path::Path, bytes: &[u8]) -> bool {
+    // Counts the work, and skips each value beside decoding it.
+    if let Ok(reader) = Reader::new(bytes) {
+        let _ = read_all(reader, bytes.len());
+    }
+    let path = write(dir, "dump.rdb", bytes);
+    let input = DumpInput { name: "mutation".to_owned(), source: Source::File(path) };
+    let mapped = pipeline::check_dump(&input, &Counter::default()).unwrap();
+    let streamed = pipeline::check_stream("mutation", &mut &bytes[..], &Counter::default()).unwrap();
+    assert_eq!(figures(&mapped), figures(&streamed));
+    mapped.is_sound()
+}
