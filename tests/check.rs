@@ -59,12 +59,14 @@ fn damage_is_told_whatever_the_run_is_to_fail_on() {
     bytes[at] ^= 1;
     let flipped = write(dir.path(), "flipped.rdb", &bytes);
     let broken = write(dir.path(), "broken.rdb", &broken_inside());
+    let twice = write(dir.path(), "twice.rdb", &dump().string("k", "v").string("k", "w").end());
     let empty = write(dir.path(), "empty.rdb", b"");
     let newer = write(dir.path(), "newer.rdb", b"REDIS0099\xff");
     for (path, code, rule) in [
         (&cut, 4, "damaged-dump"),
         (&flipped, 4, "damaged-dump"),
         (&broken, 4, "broken-values"),
+        (&twice, 4, "repeated-keys"),
         (&empty, 3, "unreadable"),
         (&newer, 5, "unreadable"),
     ] {

@@ -64,7 +64,9 @@ fn every_command_runs() {
         }
     }
     assert!(ran >= 8, "{ran} commands");
-    for made in ["report.html", "summary.json", "rdbscope.sarif", "rdbscope.xml", "rdbscope.prom", "step.md", "check.txt"] {
+    for made in
+        ["report.html", "summary.json", "rdbscope.sarif", "rdbscope.xml", "rdbscope.prom", "step.md", "check.txt"]
+    {
         assert!(fs::metadata(dir.path().join(made)).is_ok_and(|meta| meta.len() > 0), "{made}");
     }
 }
@@ -136,8 +138,11 @@ fn promtool_has_nothing_to_say() {
         assert_eq!(done.code, 0, "{}{}", done.text(), done.stderr);
     }
     // A query of the dashboard is read as the expression of a rule.
-    let rules: Vec<Value> =
-        queries().iter().enumerate().map(|(n, expr)| serde_json::json!({ "record": format!("panel:{n}"), "expr": expr })).collect();
+    let rules: Vec<Value> = queries()
+        .iter()
+        .enumerate()
+        .map(|(n, expr)| serde_json::json!({ "record": format!("panel:{n}"), "expr": expr }))
+        .collect();
     let file = serde_json::json!({ "groups": [{ "name": "dashboard", "rules": rules }] });
     let path = write(dir.path(), "dashboard.rules.yml", file.to_string().as_bytes());
     let done = promtool(&["check", "rules", arg(&path)], "").unwrap();

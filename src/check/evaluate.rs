@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use toml::Spanned;
 
-use super::keys::{KeySums, size_of};
+use super::keys::{KeySums, NAMED_KEYS, size_of};
 use super::rule::Rule;
 use super::rules::{Bytes, Ignore, Level, Rules};
 use super::{CheckReport, CheckedDump, Finding, Ignored, NotChecked, SCHEMA, Subject};
+use crate::analyze::integrity::RepeatedKey;
 use crate::analyze::summary::{DumpRole, DumpRow, NodeRow, Summary};
 use crate::analyze::{TopKey, TopKeys};
 use crate::error::quoted;
 use crate::escape::Escape;
+use crate::rdb::Fault;
 use crate::units::{bytes, count, duration_ms, percent, ratio};
 
 /// What a check goes by.
@@ -26,12 +28,32 @@ pub struct Evidence<'e> {
     pub keys: KeySums,
     /// Everything else.
     pub summary: Summary,
+    /// What is wrong with each dump as a whole.
+    pub in_depth: Vec<InDepth>,
     /// The summary to compare with.
     pub baseline: Option<&'e Summary>,
     /// The time that ages are measured by.
     pub now: Timestamp,
     /// What the run is to fail on; none if on nothing.
     pub fail_on: Option<Level>,
+}
+
+/// What is wrong with a dump as a whole, beside its keys' values; found in depth only.
+#[derive(Debug, Default)]
+pub struct InDepth {
+    /// Keys that are there twice.
+    pub repeated_keys: u64,
+    /// The first of them.
+    pub repeats: Vec<RepeatedKey>,
+    /// AUX fields and function libraries that a server would refuse.
+    pub item_faults: Vec<Fault>,
+}
+
+impl InDepth {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.repeated_keys == 0 && self.item_faults.is_empty()
+    }
 }
 
 /// Collects findings.
@@ -56,12 +78,15 @@ impl Findings {
 
 /// Checks the rules.
 pub fn check(evidence: Evidence<'_>) -> CheckReport {
-    let Evidence { rules, expired_ignores, keys, summary, baseline, now, fail_on } = evidence;
+    let Evidence { rules, expired_ignores, keys, summary, in_depth, baseline, now, fail_on } = evidence;
     let mut findings = Findings::default();
     for dump in &summary.dumps {
         integrity(dump, rules, &mut findings);
         age(dump, rules, now, &mut findings);
         origin(dump, rules, &mut findings);
+    }
+    for (dump, in_depth) in summary.dumps.iter().zip(&in_depth) {
+        depth(dump, in_depth, &mut findings);
     }
     cluster(&summary, rules, &mut findings);
     let ignored_keys = keys.ignored.clone();
@@ -88,7 +113,7 @@ pub fn check(evidence: Evidence<'_>) -> CheckReport {
         passed: fail_on.is_none_or(|level| found.iter().all(|finding| finding.level < level)),
         fail_on,
         checked_at: format!("{now:.0}"),
-        dumps: summary.dumps.iter().map(checked_dump).collect(),
+        dumps: summary.dumps.iter().zip(&in_depth).map(|(dump, in_depth)| checked_dump(dump, in_depth)).collect(),
         keys: summary.totals.keys,
         footprint_bytes: summary.totals.footprint_bytes,
         findings: found,
@@ -98,11 +123,11 @@ pub fn check(evidence: Evidence<'_>) -> CheckReport {
     }
 }
 
-fn checked_dump(dump: &DumpRow) -> CheckedDump {
+fn checked_dump(dump: &DumpRow, in_depth: &InDepth) -> CheckedDump {
     CheckedDump {
         name: dump.name.clone(),
         path: dump.path.clone(),
-        whole: dump.complete,
+        whole: dump.complete && in_depth.is_sound(),
         checksum: dump.checksum,
         keys: dump.totals.keys,
         rdb_bytes: dump.rdb_bytes,
@@ -184,6 +209,26 @@ fn integrity(dump: &DumpRow, rules: &Rules, findings: &mut Findings) {
         && let Some(level) = rules.trailing_bytes.level.level()
     {
         findings.add(level, Rule::TrailingBytes, of_dump(dump), format!("{} bytes follow its end", count(trailing)));
+    }
+}
+
+/// What is wrong with a dump as a whole.
+fn depth(dump: &DumpRow, in_depth: &InDepth, findings: &mut Findings) {
+    for fault in &in_depth.item_faults {
+        let subject = Subject { at_byte: Some(fault.at), ..of_dump(dump) };
+        findings.add(Level::Error, Rule::DamagedDump, subject, format!("{} at byte {}", fault.kind, fault.at));
+    }
+    for repeat in in_depth.repeats.iter().take(NAMED_KEYS) {
+        let key = repeat.key.as_deref().map(|key| Escape::Utf8.text(key));
+        let name = key.as_deref().map_or_else(|| "a key".to_owned(), quoted);
+        let text = format!("{name} at byte {} is there already, at byte {}", repeat.record_at, repeat.first_at);
+        let subject = Subject { key, at_byte: Some(repeat.record_at), ..of_dump(dump) };
+        findings.add(Level::Error, Rule::RepeatedKeys, subject, text);
+    }
+    let more = in_depth.repeated_keys.saturating_sub(NAMED_KEYS as u64);
+    if more > 0 {
+        let text = format!("{} more keys are there twice", count(more));
+        findings.add(Level::Error, Rule::RepeatedKeys, of_dump(dump), text);
     }
 }
 

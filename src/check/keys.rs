@@ -6,6 +6,7 @@ use toml::Spanned;
 
 use super::rule::Rule;
 use super::rules::{BigKey, Bytes, Glob, Level, Rules};
+use crate::analyze::integrity::Integrity;
 use crate::analyze::{Aggregate, Fold, TopKeys};
 use crate::measure::Measured;
 use crate::record::{KeyRecord, ValueType};
@@ -204,6 +205,8 @@ pub struct Checked {
     pub aggregate: Aggregate,
     /// Those of the rules.
     pub keys: KeySums,
+    /// What a server would refuse.
+    pub integrity: Integrity,
 }
 
 impl Fold for Checked {
@@ -211,9 +214,11 @@ impl Fold for Checked {
     fn observe(&mut self, measured: &Measured<'_>) {
         self.aggregate.observe(measured);
         self.keys.observe(measured);
+        self.integrity.observe(measured);
     }
 
     fn merge(&mut self, other: Checked) {
+        self.integrity.merge(other.integrity);
         self.aggregate.merge(other.aggregate);
         self.keys.merge(other.keys);
     }

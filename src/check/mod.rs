@@ -8,7 +8,7 @@ pub mod rules;
 
 use serde::Serialize;
 
-pub use evaluate::{Evidence, check};
+pub use evaluate::{Evidence, InDepth, check};
 pub use rule::Rule;
 pub use rules::{Level, Rules};
 

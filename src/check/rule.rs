@@ -12,6 +12,7 @@ pub enum Rule {
     Unreadable,
     DamagedDump,
     BrokenValues,
+    RepeatedKeys,
     NoChecksum,
     TrailingBytes,
     MissingMaster,
@@ -48,10 +49,11 @@ pub struct About {
 
 impl Rule {
     /// All rules, in the order in which they are listed.
-    pub const ALL: [Rule; 22] = [
+    pub const ALL: [Rule; 23] = [
         Rule::Unreadable,
         Rule::DamagedDump,
         Rule::BrokenValues,
+        Rule::RepeatedKeys,
         Rule::NoChecksum,
         Rule::TrailingBytes,
         Rule::MissingMaster,
@@ -79,6 +81,7 @@ impl Rule {
             Rule::Unreadable => "unreadable",
             Rule::DamagedDump => "damaged-dump",
             Rule::BrokenValues => "broken-values",
+            Rule::RepeatedKeys => "repeated-keys",
             Rule::NoChecksum => "no-checksum",
             Rule::TrailingBytes => "trailing-bytes",
             Rule::MissingMaster => "missing-master",
@@ -121,6 +124,12 @@ impl Rule {
                 "values are broken inside, while the dump around them is whole",
                 "An encoding inside a value contradicts itself: lengths, order, counts or duplicates. A server that sanitizes refuses the dump; one that does not may crash when the key is used.",
                 "Look at the keys that are named on the server that wrote them; suspect memory and disks. Delete and write them again from their source.",
+                "",
+            ),
+            Rule::RepeatedKeys => about(
+                "a key is in a dump twice",
+                "A server refuses to load a dump that has the same key twice in a database.",
+                "The dump was put together from others, or by a program that is no server: save anew with BGSAVE, or repair that program.",
                 "",
             ),
             Rule::NoChecksum => about(

@@ -43,7 +43,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Error> {
     };
     let expired_ignores = rules.take_expired(now.to_zoned(TimeZone::UTC).date());
     let rules = Arc::new(rules);
-    let (summary, read, keys) = run.check(&rules)?;
+    let (summary, read, keys, in_depth) = run.check(&rules)?;
     let fail_on = match args.fail_on {
         FailOn::Error => Some(Level::Error),
         FailOn::Warning => Some(Level::Warning),
@@ -54,6 +54,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Error> {
         expired_ignores: &expired_ignores,
         keys,
         summary,
+        in_depth,
         baseline: baseline.as_ref(),
         now,
         fail_on,

@@ -14,11 +14,12 @@ use super::filter::KeyFilter;
 use super::progress::Bar;
 use super::run::say;
 use crate::analyze::aggregate::{Aggregate, AggregateOptions, name_hash};
+use crate::analyze::integrity::Integrity;
 use crate::analyze::pattern::{PatternOptions, PatternRules};
 use crate::analyze::summary::DumpRole;
 use crate::analyze::{Fold, Summary};
-use crate::check::Rules;
 use crate::check::keys::{Checked, KeySums};
+use crate::check::{InDepth, Rules};
 use crate::cluster::placement::{self, DumpPrint, Placed};
 use crate::cluster::slot::SLOTS;
 use crate::cluster::topology::Topology;
@@ -29,6 +30,7 @@ use crate::output::columns::Csv;
 use crate::pipeline::{self, DumpLook, DumpResult, FileFacts, Rows, Setup};
 use crate::report::stored::{self, Gathered};
 use crate::report::{ReadDump, RunOptions, redact, summarize};
+use crate::value::Depth;
 
 /// Everything that a run reads but the dumps.
 pub struct Run {
@@ -206,25 +208,28 @@ impl Run {
     }
 
     /// Reads all dumps and checks them: what the rules ask of keys, over the dumps that count, and the summary.
-    pub fn check(mut self, rules: &Arc<Rules>) -> Result<(Summary, Exit, KeySums), Error> {
+    pub fn check(mut self, rules: &Arc<Rules>) -> Result<(Summary, Exit, KeySums, Vec<InDepth>), Error> {
         let results = self.read_all(|dump| CheckSetup { run: &self, rules, dump })?;
-        let (dumps, sums): (Vec<ReadDump>, Vec<KeySums>) = self
-            .inputs
-            .iter()
-            .zip(results)
-            .map(|(input, result)| {
-                let (result, sums) = result.split(|Checked { aggregate, keys }| (aggregate, keys));
-                (ReadDump::new(input, result), sums)
-            })
-            .unzip();
+        let (mut dumps, mut sums, mut in_depth) = (Vec::new(), Vec::new(), Vec::new());
+        for (input, result) in self.inputs.iter().zip(results) {
+            let (mut result, (keys, mut integrity)) =
+                result.split(|Checked { aggregate, keys, integrity }| (aggregate, (keys, integrity)));
+            let (repeated_keys, repeats) = pipeline::repeated_keys(input, &result.facts, &mut integrity)?;
+            let item_faults = std::mem::take(&mut result.item_faults);
+            in_depth.push(InDepth { repeated_keys, repeats, item_faults });
+            dumps.push(ReadDump::new(input, result));
+            sums.push(keys);
+        }
         let (summary, exit, _) = self.put_together(dumps)?;
+        let sound = in_depth.iter().all(InDepth::is_sound);
+        let exit = if sound { exit } else { exit.max(Exit::Damaged) };
         let mut all = KeySums::new(Arc::clone(rules), 0, "");
         for (dump, sums) in summary.dumps.iter().zip(sums) {
             if dump.role == DumpRole::Counted {
                 all.merge(sums);
             }
         }
-        Ok((summary, exit, all))
+        Ok((summary, exit, all, in_depth))
     }
 
     /// The dumps that count, found by their slots before any row is written. Names the others, and says what is wrong
@@ -352,7 +357,12 @@ impl Setup<Checked> for CheckSetup<'_> {
         Checked {
             aggregate: self.run.aggregate(self.dump, facts, first_slots),
             keys: KeySums::new(Arc::clone(self.rules), self.dump, node),
+            integrity: Integrity::default(),
         }
+    }
+
+    fn depth(&self) -> Depth {
+        Depth::Deep
     }
 }
 

@@ -56,14 +56,33 @@ impl CheckedDump {
 /// If the temporary file for the names of its keys fails. What is wrong with the dump is in the result.
 pub fn check_dump(input: &DumpInput, progress: &dyn Progress) -> Result<CheckedDump, Error> {
     let mut checked = found(read_dump(input, &InDepth, None, progress)?)?;
-    if checked.repeated_keys > 0
-        && let (Some(header), Ok(Opened::Mapped(map))) = (checked.facts.header, input.source.open())
-    {
-        let before = checked.repeats.len();
-        checked.repeats.retain_mut(|repeat| name_again(map.bytes(), header, repeat));
-        checked.repeated_keys -= (before - checked.repeats.len()) as u64;
-    }
+    name_repeats(input, checked.facts.header, &mut checked.repeated_keys, &mut checked.repeats);
     Ok(checked)
+}
+
+/// The number of keys that a dump read in depth has again, and the first of them, with their names where it can be read again.
+///
+/// # Errors
+/// As [`check_dump`].
+pub fn repeated_keys(
+    input: &DumpInput,
+    facts: &FileFacts,
+    integrity: &mut Integrity,
+) -> Result<(u64, Vec<RepeatedKey>), Error> {
+    let (mut count, mut repeats) = integrity.repeated().map_err(temporary)?;
+    name_repeats(input, facts.header, &mut count, &mut repeats);
+    Ok((count, repeats))
+}
+
+/// Names the repeated keys that are listed, and drops those that only have the same print.
+fn name_repeats(input: &DumpInput, header: Option<Header>, count: &mut u64, repeats: &mut Vec<RepeatedKey>) {
+    if *count > 0
+        && let (Some(header), Ok(Opened::Mapped(map))) = (header, input.source.open())
+    {
+        let before = repeats.len();
+        repeats.retain_mut(|repeat| name_again(map.bytes(), header, repeat));
+        *count -= (before - repeats.len()) as u64;
+    }
 }
 
 /// Checks a dump from a stream, which is read to its end.

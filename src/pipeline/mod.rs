@@ -17,7 +17,7 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use check::{CheckedDump, check_dump, check_stream};
+pub use check::{CheckedDump, check_dump, check_stream, repeated_keys};
 pub use facts::{ChecksumState, FileFacts};
 pub use look::DumpLook;
 pub use mapped::look_at;
@@ -97,8 +97,12 @@ impl<F> DumpResult<F> {
     /// The same, with what was gathered taken apart: one part stays in it.
     pub fn split<A, B>(self, split: impl FnOnce(F) -> (A, B)) -> (DumpResult<A>, B) {
         let (fold, rest) = split(self.fold);
-        let DumpResult { facts, keys, rdb_bytes, trailing_bytes, trailing_start, checksum, error, .. } = self;
-        (DumpResult { facts, fold, keys, rdb_bytes, trailing_bytes, trailing_start, checksum, error }, rest)
+        let DumpResult { facts, keys, rdb_bytes, trailing_bytes, trailing_start, checksum, item_faults, error, .. } =
+            self;
+        (
+            DumpResult { facts, fold, keys, rdb_bytes, trailing_bytes, trailing_start, checksum, item_faults, error },
+            rest,
+        )
     }
 }
 

@@ -15,7 +15,11 @@ pub fn write(report: &CheckReport, out: &mut dyn Write) -> io::Result<()> {
     for dump in &report.dumps {
         let found = report.findings.iter().filter(|finding| {
             let is_about = finding.subject.path.as_ref() == Some(&dump.path);
-            is_about && matches!(finding.rule, Rule::Unreadable | Rule::DamagedDump | Rule::BrokenValues)
+            is_about
+                && matches!(
+                    finding.rule,
+                    Rule::Unreadable | Rule::DamagedDump | Rule::BrokenValues | Rule::RepeatedKeys
+                )
         });
         dumps.add_test_case(case(&dump.path, report, found.collect()));
     }
@@ -71,7 +75,7 @@ mod tests {
         let mut out = Vec::new();
         write(&report(), &mut out).unwrap();
         let xml = String::from_utf8(out).unwrap();
-        assert!(xml.contains("<testsuites name=\"rdbscope\" tests=\"23\" skipped=\"1\" failures=\"1\""), "{xml}");
+        assert!(xml.contains("<testsuites name=\"rdbscope\" tests=\"24\" skipped=\"1\" failures=\"1\""), "{xml}");
         assert!(xml.contains("]]&gt;&lt;x a=&quot;b&quot;&gt;&amp;") && !xml.contains("<x a="));
         assert!(xml.contains("<skipped message=\"no time\"/>"));
         assert!(xml.contains("<system-out>warning: ]]&gt;"));
