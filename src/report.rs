@@ -1,6 +1,7 @@
 //! Puts the dumps of a run together into one [`Summary`]: which count, which node each is of, what stands out.
 
 mod big;
+mod owners;
 mod read;
 mod rebalance;
 mod redact;
@@ -15,10 +16,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::analyze::aggregate::{Aggregate, SlotTotals};
-use crate::analyze::big::{BigKeys, BigThresholds, Severity};
-use crate::analyze::cost::COST_MODEL;
+use crate::analyze::big::Judgement;
+use crate::analyze::cost::CostModel;
 use crate::analyze::pattern::PatternOptions;
+use crate::analyze::pieces::SlotOwners;
 use crate::analyze::summary::{self, *};
+use crate::analyze::thresholds::{BigThresholds, Severity};
 use crate::analyze::{Fold, TopKeys};
 use crate::cluster::placement::{self, DumpPrint, Placed, SlotPrint};
 use crate::cluster::topology::{Topology, format_ranges, ranges};
@@ -52,6 +55,9 @@ pub struct RunOptions {
     pub compare_settings: Vec<(String, Thresholds)>,
     /// When a key is big.
     pub big: BigThresholds,
+    /// What the costs of big keys are estimated from.
+    #[serde(skip)]
+    pub costs: CostModel,
     /// Keys in each list.
     #[serde(skip)]
     pub top: usize,
@@ -77,6 +83,7 @@ impl RunOptions {
             compare: Vec::new(),
             compare_settings: Vec::new(),
             big: BigThresholds::default(),
+            costs: CostModel::default(),
             top,
             patterns: PatternOptions::default(),
             redacted: false,
@@ -154,6 +161,14 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
         .then(|| rebalance::planned(&dumps, &counted, &placed, options, topology))
         .flatten();
 
+    let owners = match (&cluster, topology) {
+        (None, None) => SlotOwners::default(),
+        // Other names lie in other slots.
+        _ if options.redacted => SlotOwners::default(),
+        _ => owners::slot_owners(&dumps, &counted, &placed, topology),
+    };
+    let servers = dumps.iter().map(|dump| (dump.name.clone(), options.models(&dump.facts).0.server));
+    let servers: Vec<(String, Server)> = servers.collect();
     let mut sum: Option<Aggregate> = None;
     for (i, dump) in dumps.into_iter().enumerate() {
         match &mut sum {
@@ -179,7 +194,7 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
     let bands = freq_bands(&sum);
     let idle = idle_rows(&sum);
     let comparisons = comparisons(options, &others);
-    let Aggregate { biggest, longest, hottest, biggest_of_type, patterns, .. } = sum;
+    let Aggregate { biggest, longest, hottest, gravest, biggest_of_type, patterns, .. } = sum;
     let key_rows = |top: TopKeys| key_rows(top.into_sorted().into_iter().take(options.top), &names);
     let freq = bands.map(|bands| FreqRow { bands, hottest: key_rows(hottest) });
     let (patterns, patterns_left_out) = pattern_rows(patterns.finish(), PATTERNS);
@@ -194,6 +209,8 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
             row.notes.push("no node of the nodes file owns the slots of its keys".to_owned());
         }
     }
+    let judgement = Judgement { thresholds: &options.big, costs: &options.costs, owners: &owners };
+    let big_keys = big::big_keys(gravest, &types, &judgement, &servers);
     let mut summary = Summary {
         schema: SCHEMA,
         rdbscope: env!("CARGO_PKG_VERSION"),
@@ -212,7 +229,7 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
         freq,
         idle,
         big_thresholds: options.big,
-        big_keys: BigKeys { total: 0, critical: 0, keys: Vec::new(), cost_model: COST_MODEL },
+        big_keys,
         biggest: key_rows(biggest),
         longest: key_rows(longest),
         biggest_of_type,
@@ -227,8 +244,7 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
             redacted: options.redacted,
         },
     };
-    summary.big_keys = big::big_keys(&summary);
-    summary.rebalance = planned.map(|planned| planned.with_keys(&summary, options.top));
+    summary.rebalance = planned.map(|planned| planned.with_keys(&summary, options));
     summary.findings = findings(&summary);
     (summary, exit)
 }

@@ -31,6 +31,11 @@ pub fn count(n: u64) -> String {
     text
 }
 
+/// A number with its noun: `1 key`, `1,200 keys`.
+pub fn plural(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
+}
+
 /// A share as per cent with one digit: `12.3 %`; a small share is not shown as none, nor a part as the whole.
 pub fn percent(part: u64, whole: u64) -> String {
     if whole == 0 {
@@ -163,9 +168,81 @@ pub fn parse_bytes(text: &str) -> Result<u64, String> {
     Ok(bytes as u64)
 }
 
+/// The speed of a link as people say it: `1 Gbit/s`, `2.5 Gbit/s`, `100 Mbit/s`.
+pub fn link_speed(bytes_per_second: u64) -> String {
+    const UNITS: [(u128, &str); 3] = [(1_000_000_000, "Gbit/s"), (1_000_000, "Mbit/s"), (1000, "kbit/s")];
+    let bits = u128::from(bytes_per_second) * 8;
+    let unit = UNITS.iter().find(|(unit, _)| bits >= *unit);
+    unit.map_or_else(|| format!("{bits} bit/s"), |(unit, name)| format!("{} {name}", bits as f64 / *unit as f64))
+}
+
+/// Reads the speed of a link in bits per second, as people write it: `1gbit`, `2.5 Gbit/s`, `100mbps`. Gives bytes per second.
+///
+/// # Errors
+/// Says what was expected.
+pub fn parse_link_speed(text: &str) -> Result<u64, String> {
+    let expected = || format!("`{text}` is no speed of a link; write 1gbit, 2.5gbit or 100mbit, for example");
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == '/' || c == ' ');
+    let unit = lower[digits.len()..].trim();
+    let unit = unit.strip_suffix("/s").or_else(|| unit.strip_suffix("ps")).unwrap_or(unit);
+    let factor = match unit.strip_suffix("bit").or_else(|| unit.strip_suffix('b')).unwrap_or(unit) {
+        "k" => 1e3,
+        "m" => 1e6,
+        "g" => 1e9,
+        "t" => 1e12,
+        _ => return Err(expected()),
+    };
+    let bytes = digits.parse::<f64>().map_err(|_| expected())? * factor / 8.0;
+    if !(1.0..1e18).contains(&bytes) {
+        return Err(expected());
+    }
+    Ok(bytes as u64)
+}
+
+/// Reads a length of time as people write it: `500ms`, `5s`, `1.5min`, `1h`. Gives milliseconds.
+///
+/// # Errors
+/// Says what was expected.
+pub fn parse_duration_ms(text: &str) -> Result<u64, String> {
+    let expected = || format!("`{text}` is no length of time; write 500ms, 5s or 1min, for example");
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    let factor = match lower[digits.len()..].trim() {
+        "ms" => 1.0,
+        "s" | "sec" => 1e3,
+        "m" | "min" => 60e3,
+        "h" => 3600e3,
+        _ => return Err(expected()),
+    };
+    let ms = digits.parse::<f64>().map_err(|_| expected())? * factor;
+    if !(1.0..1e15).contains(&ms) {
+        return Err(expected());
+    }
+    Ok(ms as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn assumptions_are_read_as_people_write_them() {
+        let speeds = ["1gbit", "10 Gbit/s", "100mbps", "2.5G", "56kbit"].map(|text| parse_link_speed(text).unwrap());
+        assert_eq!(speeds, [125_000_000, 1_250_000_000, 12_500_000, 312_500_000, 7000]);
+        assert_eq!(speeds.map(link_speed), ["1 Gbit/s", "10 Gbit/s", "100 Mbit/s", "2.5 Gbit/s", "56 kbit/s"]);
+        assert_eq!(link_speed(1), "8 bit/s");
+        for bad in ["fast", "1", "-1gbit", "0gbit", "1gbitt", "nangbit", "1e30gbit", ""] {
+            assert!(parse_link_speed(bad).unwrap_err().contains("write 1gbit"), "{bad}");
+        }
+        assert_eq!(
+            ["5s", "500 ms", "1.5min", "1h"].map(|t| parse_duration_ms(t).unwrap()),
+            [5000, 500, 90_000, 3_600_000]
+        );
+        for bad in ["5", "soon", "-5s", "0s", "infs"] {
+            assert!(parse_duration_ms(bad).unwrap_err().contains("write 500ms"), "{bad}");
+        }
+    }
 
     #[test]
     fn figures_read_well() {

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Fold;
-use super::big::{BigThresholds, Severity};
+use super::big::BIG_KEYS;
+use super::compression::CompressionSample;
 use super::histogram::Histogram;
 use super::pattern::{PatternKey, PatternRules, PatternTable};
 use super::stored;
+use super::thresholds::{BigThresholds, Severity};
 use super::top::TopKeys;
 use crate::cluster::slot::SLOTS;
 use crate::escape;
 use crate::measure::Measured;
-use crate::rdb::Fault;
+use crate::rdb::{Fault, StoredValue};
 use crate::record::{Encoding, KeyRecord, ValueType};
 
 /// What to gather, and by which measure.
@@ -219,6 +221,8 @@ pub struct Aggregate {
     pub longest: TopKeys,
     /// Highest access counter, then footprint.
     pub hottest: TopKeys,
+    /// Big keys, the critical ones first, then by how far beyond a threshold; each with a sample of its value compressed.
+    pub gravest: TopKeys,
     /// Key patterns.
     pub patterns: PatternTable,
     /// Keys with module metadata, with a broken value, outside the node's slots.
@@ -247,6 +251,7 @@ impl Aggregate {
             biggest_of_type: vec![TopKeys::new(options.top); MODULE_INDEX + 1],
             longest: TopKeys::new(options.top),
             hottest: TopKeys::new(options.top),
+            gravest: TopKeys::new(BIG_KEYS),
             patterns: PatternTable::new(Arc::clone(&options.patterns)),
             damaged_keys: 0,
             damages: Vec::new(),
@@ -307,7 +312,8 @@ impl Aggregate {
         let totals = totals.chain(self.databases.values().map(|(totals, _)| totals)).flat_map(Totals::figures);
         let slots = self.slots.iter().flat_map(|slot| [slot.keys, slot.footprint_bytes, slot.heat]);
         let heat = self.freq.iter().chain(&self.idle).flat_map(|(keys, bytes)| [*keys, *bytes]);
-        let lists = [&self.biggest, &self.longest, &self.hottest].into_iter().chain(&self.biggest_of_type);
+        let lists =
+            [&self.biggest, &self.longest, &self.hottest, &self.gravest].into_iter().chain(&self.biggest_of_type);
         let keys = lists.flat_map(TopKeys::figures);
         let rest = [self.damaged_keys].into_iter().chain(self.databases.values().map(|(_, expires)| *expires));
         of_groups.chain(totals).chain(slots).chain(heat).chain(keys).chain(rest).chain(self.patterns.figures())
@@ -315,7 +321,9 @@ impl Aggregate {
 
     /// The lists of the largest keys.
     fn lists(&mut self) -> impl Iterator<Item = &mut TopKeys> {
-        [&mut self.biggest, &mut self.longest, &mut self.hottest].into_iter().chain(&mut self.biggest_of_type)
+        [&mut self.biggest, &mut self.longest, &mut self.hottest, &mut self.gravest]
+            .into_iter()
+            .chain(&mut self.biggest_of_type)
     }
 
     /// Lets `visit` change every name of a key that is here, apart from the patterns.
@@ -369,24 +377,26 @@ impl Aggregate {
     }
 
     #[inline(always)]
-    fn observe_group(&mut self, measured: &Measured<'_>) {
-        let record = &measured.record;
-        let group = match record.value_type {
+    fn group(&mut self, record: &KeyRecord<'_>) -> &mut Group {
+        match record.value_type {
             ValueType::Module(_) => self.modules.entry(record.value_type).or_default(),
             plain => self.groups[group_index(plain, record.encoding)].get_or_insert_default(),
-        };
+        }
+    }
+
+    #[inline(always)]
+    fn observe_group(&mut self, measured: &Measured<'_>) {
+        let record = &measured.record;
+        let others = self.options.others;
+        let group = self.group(record);
         let footprint = record.footprint_bytes.unwrap_or(0);
         group.totals.add(record);
         group.footprints.add(footprint);
         group.largest_bytes = group.largest_bytes.max(footprint);
         group.most_elements = group.most_elements.max(record.elements.unwrap_or(0));
         group.fields_with_expiry += record.fields_with_expiry.unwrap_or(0);
-        if let Some(severity) = self.options.big.severity(record) {
-            group.big.0 += 1;
-            group.big.1 += u64::from(severity == Severity::Critical);
-        }
-        if self.options.others > 0 {
-            group.others.resize(self.options.others, (0, 0));
+        if others > 0 {
+            group.others.resize(others, (0, 0));
             for (sum, measure) in group.others.iter_mut().zip(measured.others) {
                 sum.0 += measure.usage_bytes;
                 sum.1 += measure.real_bytes;
@@ -430,6 +440,19 @@ impl Aggregate {
             self.idle[bucket].0 += 1;
             self.idle[bucket].1 += footprint;
         }
+    }
+
+    // By value, as in `TopKeys`.
+    #[cold]
+    fn observe_big(&mut self, record: KeyRecord<'_>, value: StoredValue<'_>) {
+        let crossed = self.options.big.crossed(&record);
+        let critical = crossed.iter().any(|crossed| crossed.severity == Severity::Critical);
+        let percent = crossed.iter().map(|crossed| crossed.percent_of_warning).max().unwrap_or(0);
+        let group = self.group(&record);
+        group.big.0 += 1;
+        group.big.1 += u64::from(critical);
+        let measure = u64::from(critical) << 63 | percent.min(u64::MAX >> 2);
+        self.gravest.observe_with(measure, self.options.dump, &record, || CompressionSample::of(&value));
     }
 
     #[cold]
@@ -494,7 +517,7 @@ pub fn type_bit(value_type: ValueType) -> u16 {
 
 impl Fold for Aggregate {
     #[inline(always)]
-    fn observe(&mut self, measured: &Measured<'_>) {
+    fn observe(&mut self, measured: &Measured<'_>, value: StoredValue<'_>) {
         let record = &measured.record;
         let footprint = record.footprint_bytes.unwrap_or(0);
         if let Some(fault) = measured.fault {
@@ -504,6 +527,9 @@ impl Fold for Aggregate {
             self.settle_database(record.db);
         }
         self.observe_group(measured);
+        if self.options.big.is_big(record) {
+            self.observe_big(*record, value);
+        }
         let slot = &mut self.slots[usize::from(record.slot)];
         slot.keys += 1;
         slot.footprint_bytes += footprint;
@@ -578,6 +604,7 @@ impl Fold for Aggregate {
         self.biggest.merge(other.biggest);
         self.longest.merge(other.longest);
         self.hottest.merge(other.hottest);
+        self.gravest.merge(other.gravest);
         for (sum, keys) in self.biggest_of_type.iter_mut().zip(other.biggest_of_type) {
             sum.merge(keys);
         }

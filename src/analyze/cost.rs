@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use super::summary::KeyRow;
 use crate::cluster::migrate::{MIGRATE_MODEL, MigrateModel};
-use crate::record::ValueType;
+use crate::record::{Encoding, KeyRecord, ValueType};
 
 /// What costs are estimated from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +24,21 @@ pub struct CostModel {
 pub const COST_MODEL: CostModel =
     CostModel { migrate: MIGRATE_MODEL, read_ns_per_element: 300, free_ns_per_element: 500, free_us_per_megabyte: 50 };
 
+impl Default for CostModel {
+    fn default() -> CostModel {
+        COST_MODEL
+    }
+}
+
+/// The figures of the model that have no option of their own, by name.
+const FIGURES: [(&str, fn(&mut CostModel) -> &mut u64); 5] = [
+    ("copy-us-per-mb", |model| &mut model.migrate.copy_us_per_megabyte),
+    ("read-ns-per-element", |model| &mut model.read_ns_per_element),
+    ("rebuild-ns-per-element", |model| &mut model.migrate.rebuild_ns_per_element),
+    ("free-ns-per-element", |model| &mut model.free_ns_per_element),
+    ("free-us-per-mb", |model| &mut model.free_us_per_megabyte),
+];
+
 /// What a key costs, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Costs {
@@ -34,23 +48,49 @@ pub struct Costs {
     pub read_us: u64,
     /// DEL; the server does nothing else meanwhile.
     pub del_us: u64,
+    /// UNLINK; the same for what it frees at once, next to nothing for what it frees in the background.
+    pub unlink_us: u64,
     /// MIGRATE to another node: serialise, send, restore; neither server does anything else meanwhile.
     pub migrate_us: u64,
 }
 
 impl CostModel {
+    /// Changes what `text` says, as `free-ns-per-element=300`.
+    ///
+    /// # Errors
+    /// Says how to write it.
+    pub fn set(&mut self, text: &str) -> Result<(), String> {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        let Some((_, figure)) = FIGURES.iter().find(|(known, _)| *known == name.trim()) else {
+            let names: Vec<&str> = FIGURES.iter().map(|(name, _)| *name).collect();
+            return Err(format!("`{name}` is no cost; those that can be set are {}", names.join(", ")));
+        };
+        *figure(self) =
+            value.trim().parse().map_err(|_| format!("`{text}` has no whole number; write {name}=300, for example"))?;
+        Ok(())
+    }
+
     /// What a key costs.
-    pub fn costs(&self, key: &KeyRow) -> Costs {
+    pub fn costs(&self, key: &KeyRecord<'_>) -> Costs {
         let elements = match key.value_type {
             ValueType::String => 0,
-            _ => key.num_elements.unwrap_or(0),
+            _ => key.elements.unwrap_or(0),
         };
         // A string may be compressed in the dump, but never is in a reply.
         let sent = match key.value_type {
-            ValueType::String => key.num_elements.unwrap_or(key.serialized_bytes),
+            ValueType::String => key.elements.unwrap_or(key.serialized_bytes),
             _ => key.serialized_bytes,
         };
-        let apart = if matches!(key.encoding, Some("hashtable" | "skiplist")) { elements } else { 0 };
+        let footprint = key.footprint_bytes.unwrap_or(0);
+        let apart = match key.encoding {
+            Some(Encoding::Hashtable | Encoding::Skiplist | Encoding::Linkedlist) => elements,
+            _ => 0,
+        };
+        let del_us = scaled(footprint, self.free_us_per_megabyte, 1_000_000).saturating_add(scaled(
+            apart,
+            self.free_ns_per_element,
+            1000,
+        ));
         Costs {
             transfer_us: scaled(sent, 1_000_000, self.migrate.link_bytes_per_second),
             read_us: scaled(sent, self.migrate.copy_us_per_megabyte, 1_000_000).saturating_add(scaled(
@@ -58,10 +98,24 @@ impl CostModel {
                 self.read_ns_per_element,
                 1000,
             )),
-            del_us: scaled(key.footprint_bytes.unwrap_or(0), self.free_us_per_megabyte, 1_000_000)
-                .saturating_add(scaled(apart, self.free_ns_per_element, 1000)),
+            del_us,
+            unlink_us: if is_freed_lazily(key) { 0 } else { del_us },
             migrate_us: self.migrate.estimate_us(key.serialized_bytes, elements),
         }
+    }
+}
+
+/// Whether UNLINK leaves the freeing to the background: from 65 allocations on (`LAZYFREE_THRESHOLD`). A string is one, and so
+/// is a packed container; nodes of lists and streams have 4 to 8 KiB by default.
+fn is_freed_lazily(key: &KeyRecord<'_>) -> bool {
+    const THRESHOLD: u64 = 64;
+    const NODE_BYTES: u64 = 8 << 10;
+    match key.encoding {
+        Some(Encoding::Hashtable | Encoding::Skiplist | Encoding::Linkedlist) => key.elements.unwrap_or(0) > THRESHOLD,
+        Some(Encoding::Quicklist | Encoding::Stream | Encoding::Unknown) => {
+            key.footprint_bytes.unwrap_or(0) > THRESHOLD * NODE_BYTES
+        }
+        _ => false,
     }
 }
 
@@ -74,16 +128,14 @@ fn scaled(n: u64, each: u64, per: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::analyze::top::tests::record;
-    use crate::escape::Escape;
 
-    fn key(value_type: ValueType, encoding: &'static str, elements: u64, bytes: u64) -> KeyRow {
-        KeyRow {
+    fn key(value_type: ValueType, encoding: Encoding, elements: u64, bytes: u64) -> KeyRecord<'static> {
+        KeyRecord {
             value_type,
             encoding: Some(encoding),
-            num_elements: Some(elements),
+            elements: Some(elements),
             serialized_bytes: bytes,
-            footprint_bytes: Some(bytes),
-            ..KeyRow::new("a", &record(b"k", 1), Escape::Utf8)
+            ..record(b"k", bytes)
         }
     }
 
@@ -92,14 +144,29 @@ mod tests {
         let costs =
             |value_type, encoding, elements, bytes| COST_MODEL.costs(&key(value_type, encoding, elements, bytes));
         // A string of 100 MB, of which the dump has a tenth: 0.8 s on the link, 100 ms to copy.
-        let string = costs(ValueType::String, "raw", 100_000_000, 10_000_000);
+        let string = costs(ValueType::String, Encoding::Raw, 100_000_000, 10_000_000);
         assert_eq!((string.transfer_us, string.read_us, string.del_us), (800_000, 100_000, 500));
         assert_eq!(string.migrate_us, 80_000 + 20_000);
+        assert_eq!(string.unlink_us, 500, "a string is freed on the spot");
         // A million fields: half a second to delete; as a list next to nothing.
-        let hash = costs(ValueType::Hash, "hashtable", 1_000_000, 50_000_000);
-        assert_eq!((hash.read_us, hash.del_us), (350_000, 502_500));
-        assert_eq!(costs(ValueType::List, "quicklist", 1_000_000, 50_000_000).del_us, 2500);
-        let huge = costs(ValueType::Hash, "hashtable", u64::MAX, u64::MAX);
+        let hash = costs(ValueType::Hash, Encoding::Hashtable, 1_000_000, 50_000_000);
+        assert_eq!((hash.read_us, hash.del_us, hash.unlink_us), (350_000, 502_500, 0));
+        let list = costs(ValueType::List, Encoding::Quicklist, 1_000_000, 50_000_000);
+        assert_eq!((list.del_us, list.unlink_us), (2500, 0));
+        let packed = costs(ValueType::Hash, Encoding::Listpack, 20_000, 2_000_000);
+        assert_eq!((packed.del_us, packed.unlink_us), (100, 100));
+        let huge = costs(ValueType::Hash, Encoding::Hashtable, u64::MAX, u64::MAX);
         assert!(huge.migrate_us > 1 << 60 && huge.del_us > 1 << 60);
+    }
+
+    #[test]
+    fn figures_are_set_by_name() {
+        let mut model = CostModel::default();
+        model.set("free-ns-per-element=7").unwrap();
+        model.set("copy-us-per-mb=2000").unwrap();
+        assert_eq!((model.free_ns_per_element, model.migrate.copy_us_per_megabyte), (7, 2000));
+        assert!(model.set("free=7").unwrap_err().contains("those that can be set are copy-us-per-mb"));
+        assert!(model.set("read-ns-per-element").unwrap_err().contains("write read-ns-per-element=300"));
+        assert!(model.set("read-ns-per-element=-1").unwrap_err().contains("no whole number"));
     }
 }

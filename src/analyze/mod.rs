@@ -5,15 +5,18 @@
 
 pub mod aggregate;
 pub mod big;
+pub mod compression;
 pub mod cost;
 pub mod histogram;
 pub mod integrity;
 pub mod pattern;
+pub mod pieces;
 pub mod rebalance;
 pub mod remedy;
 mod shape;
 mod stored;
 pub mod summary;
+pub mod thresholds;
 pub mod top;
 
 pub use aggregate::Aggregate;
@@ -23,11 +26,12 @@ pub use summary::Summary;
 pub use top::{TopKey, TopKeys};
 
 use crate::measure::Measured;
+use crate::rdb::StoredValue;
 
 /// Something that is gathered from keys in any order.
 pub trait Fold: Send {
-    /// Takes a key into account.
-    fn observe(&mut self, measured: &Measured<'_>);
+    /// Takes a key into account, whose value the dump has as `value`.
+    fn observe(&mut self, measured: &Measured<'_>, value: StoredValue<'_>);
     /// Takes over what another gathered.
     fn merge(&mut self, other: Self);
     /// The dump has been read: what only serves to take keys into account can go.
@@ -36,6 +40,6 @@ pub trait Fold: Send {
 
 /// Gathers nothing.
 impl Fold for () {
-    fn observe(&mut self, _: &Measured<'_>) {}
+    fn observe(&mut self, _: &Measured<'_>, _: StoredValue<'_>) {}
     fn merge(&mut self, (): ()) {}
 }

@@ -17,15 +17,12 @@ pub struct Rebalance {
     pub owners_from: &'static str,
     /// How the servers move slots; if they differ, what all of them can.
     pub migration: SlotMigration,
-    /// Keys in slots that move which take longer than [`MIGRATE_TIMEOUT_MS`](crate::cluster::migrate::MIGRATE_TIMEOUT_MS),
-    /// slowest first.
+    /// Keys in slots that move which take longer than MIGRATE's timeout, slowest first.
     pub slow_keys: Vec<SlowKey>,
     /// Whether these are all of them: not if so many keys are big that the lists of the largest do not reach down to where a
     /// key is fast enough.
     pub slow_keys_complete: bool,
-    /// The timeout in milliseconds.
-    pub migrate_timeout_ms: u64,
-    /// What times are estimated from.
+    /// What times are estimated from, and the timeout.
     pub migrate_model: MigrateModel,
     /// The largest listed key of the heaviest slot.
     #[serde(skip_serializing_if = "Option::is_none")]

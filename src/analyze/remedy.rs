@@ -4,15 +4,15 @@
 
 use serde::Serialize;
 
-use super::big::BigThresholds;
-use super::cost::Costs;
+use super::big::BigKey;
 use super::summary::KeyRow;
-use crate::cluster::migrate::MIGRATE_TIMEOUT_MS;
+use super::thresholds::TypeLimits;
+use crate::memory::Server;
 use crate::record::ValueType;
 use crate::units::{bytes, count, duration_ms, duration_us};
 
-/// From where on an element is a burden by itself, in bytes.
-const HUGE_ELEMENT_BYTES: u64 = 1 << 20;
+/// From where on a pause of the server is worth a word, in microseconds.
+const PAUSE_US: u64 = 1000;
 
 /// What to do, step by step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -39,38 +39,43 @@ fn step(command: impl Into<String>, text: impl Into<String>) -> Step {
     Step { command: command.into(), text: text.into() }
 }
 
-/// The runbook for a key that is to be split into `pieces`, if that helps.
-pub fn runbook(key: &KeyRow, pieces: Option<u64>, costs: Costs, thresholds: &BigThresholds) -> Runbook {
-    let mut runbook = of_type(key, pieces, costs, thresholds);
-    runbook.now.push(match key.value_type {
-        ValueType::String => step("UNLINK KEY", "once nothing reads it any more."),
-        _ => step("UNLINK KEY", "once nothing reads it any more: the memory is freed in the background."),
-    });
-    if costs.del_us >= 1000 {
-        runbook.avoid.push(step("DEL KEY", format!("blocks the server for about {}.", duration_us(costs.del_us))));
+/// The runbook for a big key on `server`, whose MIGRATE is given `timeout_ms`.
+pub fn runbook(big: &BigKey, limits: &TypeLimits, timeout_ms: u64, server: Server) -> Runbook {
+    let (key, costs) = (&big.key, big.costs);
+    let mut runbook = of_type(big, limits, server);
+    runbook.now.push(delete(key, server));
+    if costs.del_us >= PAUSE_US {
+        let takes = duration_us(costs.del_us);
+        runbook.avoid.push(step("DEL KEY", format!("blocks the server for about {takes}.")));
+        if costs.unlink_us < PAUSE_US && server.has_unlink() {
+            let setting = "as DEL does, unless lazyfree-lazy-expire and lazyfree-lazy-server-del are on.";
+            runbook.avoid.push(step("", format!("An expiry, or a RENAME or SET over it: blocks {setting}")));
+        }
     }
-    if costs.migrate_us / 1000 > MIGRATE_TIMEOUT_MS {
-        let (takes, timeout) = (duration_us(costs.migrate_us), duration_ms(MIGRATE_TIMEOUT_MS));
+    if costs.migrate_us / 1000 > timeout_ms {
+        let (takes, timeout) = (duration_us(costs.migrate_us), duration_ms(timeout_ms));
         runbook.avoid.push(step(
             "MIGRATE",
             format!("and resharding slot {}: it takes about {takes}, and the timeout is {timeout}.", key.slot),
         ));
     }
+    runbook.change.extend(compress(big));
     if key.value_type != ValueType::String
-        && let Some(huge @ HUGE_ELEMENT_BYTES..) = key.len_largest_element
+        && let Some(largest) = key.len_largest_element.filter(|bytes| *bytes > limits.largest_element_bytes.warning)
     {
         runbook.change.push(step(
             "",
             format!(
-                "Its largest element has {}: splitting does not make that smaller. Compress it, or keep it elsewhere.",
-                bytes(huge)
+                "Its largest element has {}: splitting the key does not make that smaller. Compress it, cut it, or keep it \
+                 elsewhere and a pointer to it here.",
+                bytes(largest)
             ),
         ));
     }
     if key.expiry.is_none() {
         runbook.change.push(step("EXPIRE KEY", "with a time, if it is not meant to stay: it never expires now."));
     }
-    if pieces.is_some()
+    if big.pieces.is_some()
         && key.value_type != ValueType::String
         && let Some(elements) = key.num_elements
     {
@@ -85,43 +90,102 @@ pub fn runbook(key: &KeyRow, pieces: Option<u64>, costs: Costs, thresholds: &Big
     runbook
 }
 
-/// As many elements as are not big, neither by number nor by memory.
-fn bound(key: &KeyRow, thresholds: &BigThresholds) -> u64 {
-    let memory = key.footprint_bytes.unwrap_or(0).max(key.size_in_bytes.unwrap_or(0)).max(1);
-    let light =
-        u128::from(key.num_elements.unwrap_or(0)) * u128::from(thresholds.memory_warning_bytes) / u128::from(memory);
-    u64::try_from(light).unwrap_or(u64::MAX).clamp(1, thresholds.elements_warning.max(1))
+/// How to get rid of it without a pause.
+fn delete(key: &KeyRow, server: Server) -> Step {
+    let unused = "once nothing reads it any more";
+    if key.value_type == ValueType::String {
+        let command = if server.has_unlink() { "UNLINK KEY" } else { "DEL KEY" };
+        return step(command, format!("{unused}: a string is freed on the spot, in no time."));
+    }
+    if server.has_unlink() {
+        return step("UNLINK KEY", format!("{unused}: the memory is freed in the background."));
+    }
+    let batches = match key.value_type {
+        ValueType::List => "LTRIM KEY 0 -1001 until it is short",
+        ValueType::Set => "SSCAN and SREM in batches",
+        ValueType::Zset => "ZREMRANGEBYRANK KEY 0 999 until it is short",
+        ValueType::Hash => "HSCAN and HDEL in batches",
+        _ => "in batches",
+    };
+    step("", format!("This server has no UNLINK: {unused}, {batches}, then DEL KEY."))
 }
 
-fn of_type(key: &KeyRow, pieces: Option<u64>, costs: Costs, thresholds: &BigThresholds) -> Runbook {
+/// What compressing it would do, if that was measured and is worth a word.
+fn compress(big: &BigKey) -> Option<Step> {
+    let value_type = big.key.value_type;
+    let measured = big.compression?;
+    let words = measured.in_words();
+    if !measured.is_worthwhile {
+        let text = format!("It does not compress ({words}). Move it to object storage and keep a pointer.");
+        return (value_type == ValueType::String).then(|| step("", text));
+    }
+    let what = match value_type {
+        ValueType::String => "it in the client, or move it to object storage and keep a pointer",
+        ValueType::List => "its elements in the client, each by itself",
+        ValueType::Hash => "the values of its fields in the client, each by itself",
+        ValueType::Stream => "the values of its entries in the client, each by itself",
+        _ => "its members in the client, each by itself and everywhere alike, for they are found by their bytes",
+    };
+    Some(step("", format!("Compress {what}: {words}, about {} less in all.", bytes(measured.saved_bytes))))
+}
+
+/// As many elements as are not big, neither by number nor by memory.
+fn bound(key: &KeyRow, limits: &TypeLimits) -> u64 {
+    let memory = key.footprint_bytes.unwrap_or(0).max(key.size_in_bytes.unwrap_or(0)).max(1);
+    let light =
+        u128::from(key.num_elements.unwrap_or(0)) * u128::from(limits.memory_bytes.warning) / u128::from(memory);
+    u64::try_from(light).unwrap_or(u64::MAX).clamp(1, limits.elements.warning.max(1))
+}
+
+/// Into what to split it, and where the pieces would land.
+fn split(big: &BigKey, limits: &TypeLimits, how: &str) -> Step {
+    let key = &big.key;
+    let Some(pieces) = big.pieces else {
+        return step("", "Splitting does not help: its elements are what is large.");
+    };
+    let each = match key.value_type {
+        ValueType::String => format!("at most {}", bytes(limits.memory_bytes.warning)),
+        _ => format!("about {} each", count(key.num_elements.unwrap_or(0).div_ceil(pieces.max(1)))),
+    };
+    let last = pieces.saturating_sub(1);
+    let land = big.landing.as_ref().map_or(String::new(), |landing| format!(" {}", landing.in_words(pieces)));
+    step("", format!("Split it into {} or more, {each}: KEY:0 to KEY:{last}, {how}.{land}", count(pieces)))
+}
+
+fn of_type(big: &BigKey, limits: &TypeLimits, server: Server) -> Runbook {
+    let (key, costs) = (&big.key, big.costs);
     let read = match costs.read_us {
-        ..1000 => "less than 1 ms".to_owned(),
+        ..PAUSE_US => "less than 1 ms".to_owned(),
         us => format!("about {}", duration_us(us)),
     };
     let whole = |command: &str| step(command, format!("blocks the server for {read}, and sends all of it."));
-    let bound = bound(key, thresholds);
-    let split = |how: &str| {
-        let Some(pieces) = pieces else {
-            return step("", "Its elements are what is large: compress them, cut them, or keep them elsewhere.");
-        };
-        let each = match key.value_type {
-            ValueType::String => format!("at most {}", bytes(thresholds.memory_warning_bytes)),
-            _ => format!("about {} each", count(key.num_elements.unwrap_or(0).div_ceil(pieces.max(1)))),
-        };
-        let last = pieces.saturating_sub(1);
-        step("", format!("Split it into {} or more, {each}: KEY:0 to KEY:{last}, {how}.", count(pieces)))
+    let bound = bound(key, limits);
+    let split = |how: &str| split(big, limits, how);
+    let unbounded = |what: &str| {
+        step(
+            "",
+            format!(
+                "Nothing bounds {what}: let the application remove what is old, or begin a new one for each day or week, with an expiry."
+            ),
+        )
     };
     match key.value_type {
         ValueType::String => Runbook {
             now: vec![step("GETRANGE KEY 0 1023", "shows what it is without sending all of it.")],
-            avoid: vec![step(
-                "GET KEY",
-                format!("where it is called often: {} on the link each time.", duration_us(costs.transfer_us)),
-            )],
-            change: vec![
-                step("", "Compress it in the client, or move it to object storage and keep a pointer."),
-                split("each read by itself"),
+            avoid: vec![
+                step(
+                    "GET KEY",
+                    format!("where it is called often: {} on the link each time.", duration_us(costs.transfer_us)),
+                ),
+                step("SET KEY", "for a small change; SETRANGE and APPEND send only what is new."),
             ],
+            change: match big.compression {
+                Some(_) => vec![split("each read by itself")],
+                None => vec![
+                    step("", "Compress it in the client, or move it to object storage and keep a pointer."),
+                    split("each read by itself"),
+                ],
+            },
         },
         ValueType::List => Runbook {
             now: vec![
@@ -130,18 +194,27 @@ fn of_type(key: &KeyRow, pieces: Option<u64>, costs: Costs, thresholds: &BigThre
             ],
             avoid: vec![
                 whole("LRANGE KEY 0 -1"),
-                step("LINDEX, LINSERT, LREM", "away from the ends: they walk through it."),
+                step("LINDEX, LSET, LINSERT, LREM", "away from the ends: they walk through it."),
             ],
             change: vec![
-                step(format!("LTRIM KEY -{bound} -1"), "after each RPUSH keeps it bounded."),
+                step(
+                    format!("LTRIM KEY -{bound} -1"),
+                    format!("after each RPUSH keeps it bounded; after LPUSH it is LTRIM KEY 0 {}.", bound - 1),
+                ),
                 split("a new one begun when one is full"),
                 step("", "A queue that grows has too few readers; a stream with MAXLEN bounds itself."),
             ],
         },
         ValueType::Set => Runbook {
             now: vec![step("SSCAN KEY 0 COUNT 500", "and on from the cursor; SREM in batches what can go.")],
-            avoid: vec![whole("SMEMBERS KEY"), step("SINTER, SUNION, SDIFF", "with it: they go through all members.")],
-            change: vec![split("the piece by a hash of the member")],
+            avoid: vec![
+                whole("SMEMBERS KEY"),
+                step(
+                    "SUNION, SDIFF",
+                    "with it: they go through all members, SINTER through those of the smallest set.",
+                ),
+            ],
+            change: vec![split("the piece by a hash of the member"), unbounded("a set")],
         },
         ValueType::Zset => Runbook {
             now: vec![
@@ -150,23 +223,39 @@ fn of_type(key: &KeyRow, pieces: Option<u64>, costs: Costs, thresholds: &BigThre
             ],
             avoid: vec![
                 whole("ZRANGE KEY 0 -1"),
-                step("ZUNION, ZINTER, ZDIFF", "with it: they go through all members."),
+                step("ZUNIONSTORE, ZINTERSTORE", "with it: they go through all members of a set, and write a new one."),
             ],
             change: vec![
-                step(format!("ZREMRANGEBYRANK KEY 0 -{}", bound + 1), "after each ZADD keeps the highest."),
+                step(
+                    format!("ZREMRANGEBYRANK KEY 0 -{}", bound + 1),
+                    "after each ZADD keeps the highest, once it is that short; ZREMRANGEBYSCORE where scores are times.",
+                ),
                 split("by time window or by a hash of the member"),
             ],
         },
         ValueType::Hash => Runbook {
             now: vec![step("HSCAN KEY 0 COUNT 500", "and on from the cursor; HDEL in batches what can go.")],
             avoid: vec![whole("HGETALL KEY"), step("HKEYS KEY, HVALS KEY", "likewise; HMGET asks for what is needed.")],
-            change: vec![split("by purpose, or by a hash of the field")],
+            change: vec![
+                split("by purpose, or by a hash of the field"),
+                match key.fields_with_expiry.unwrap_or(0) {
+                    0 if server.has_field_expiry() => step(
+                        "HEXPIRE KEY",
+                        "gives fields a time of their own: none has one, and nothing else bounds a hash.",
+                    ),
+                    0 => unbounded("a hash"),
+                    n => step("", format!("{} of its fields expire on their own; the others stay.", count(n))),
+                },
+            ],
         },
         ValueType::Stream => Runbook {
             now: vec![
                 step("XRANGE KEY - + COUNT 1000", "and on from the last id."),
                 step("XINFO GROUPS KEY", "shows a group that lags, or does not acknowledge."),
-                step(format!("XTRIM KEY MAXLEN ~ {bound}"), "if the oldest entries can go."),
+                step(
+                    format!("XTRIM KEY MAXLEN ~ {bound}"),
+                    "if the oldest entries can go; again until it answers 0, for it removes a part at a time.",
+                ),
             ],
             avoid: vec![whole("XRANGE KEY - +"), step("XREAD", "without COUNT.")],
             change: vec![
@@ -184,69 +273,109 @@ fn of_type(key: &KeyRow, pieces: Option<u64>, costs: Costs, thresholds: &BigThre
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyze::big::{BigKey, Judgement};
+    use crate::analyze::compression::CompressionSample;
+    use crate::analyze::cost::COST_MODEL;
+    use crate::analyze::pieces::SlotOwners;
+    use crate::analyze::thresholds::{BigThresholds, Measure};
+    use crate::analyze::top::TopKey;
     use crate::analyze::top::tests::record;
-    use crate::escape::Escape;
+    use crate::record::{Encoding, KeyRecord};
 
-    fn key(value_type: ValueType) -> KeyRow {
-        KeyRow {
+    fn key(value_type: ValueType) -> KeyRecord<'static> {
+        KeyRecord {
             value_type,
-            encoding: Some("skiplist"),
-            num_elements: Some(1_200_000),
-            len_largest_element: Some(3 << 20),
+            encoding: Some(Encoding::Skiplist),
+            elements: Some(1_200_000),
+            largest_element_bytes: Some(3 << 20),
             serialized_bytes: 900_000_000,
-            footprint_bytes: Some(1_000_000_000),
-            ..KeyRow::new("a", &record(b"$(reboot)", 1), Escape::Utf8)
+            ..record(b"$(reboot)", 1_000_000_000)
         }
+    }
+
+    fn big(record: KeyRecord<'_>, sample: Option<CompressionSample>, server: &str) -> BigKey {
+        let owners = SlotOwners { nodes: vec!["node-a".to_owned()], owners: vec![Some(0); 16_384] };
+        let judgement = Judgement { thresholds: &BigThresholds::default(), costs: &COST_MODEL, owners: &owners };
+        judgement.big_key(&TopKey::new(0, &record, sample), "a", server.parse().unwrap()).unwrap()
     }
 
     #[test]
     fn the_shape_decides() {
-        let thresholds = BigThresholds::default();
         for value_type in
             [ValueType::String, ValueType::List, ValueType::Set, ValueType::Zset, ValueType::Hash, ValueType::Stream]
         {
-            let big = thresholds.big_key(&key(value_type)).unwrap();
+            let big = big(key(value_type), None, "redis-7.2");
             let all: Vec<&Step> =
                 [&big.runbook.now, &big.runbook.avoid, &big.runbook.change].into_iter().flatten().collect();
             assert!(all.iter().all(|step| !step.text.is_empty() && !step.command.contains("reboot")), "{all:?}");
             let has = |text: &str| all.iter().any(|step| step.text.contains(text) || step.command.contains(text));
             assert!(has("UNLINK KEY") && has("never expires") && has("the timeout is 5 s"), "{all:?}");
-            let collection = value_type != ValueType::String;
-            assert_eq!(has("3.00 MiB") && has("1,200,000 elements together"), collection);
-            assert!(
-                has(if collection {
-                    "into 120 or more, about 10,000 each: KEY:0 to KEY:119"
-                } else {
-                    "into 96 or more"
-                }),
-                "{all:?}"
-            );
+            assert!(has("KEY:0 to KEY:") && has(" on node-a (slots "), "{all:?}");
+            let is_string = value_type == ValueType::String;
+            assert_eq!(has("1,200,000 elements together"), !is_string, "{all:?}");
+            assert_eq!(has("largest element has 3.00 MiB"), !is_string, "{all:?}");
         }
-        let small = KeyRow {
-            expiry: Some("2026".to_owned()),
+        let small = KeyRecord {
+            expire_at_ms: Some(0),
             serialized_bytes: 9,
             footprint_bytes: Some(99),
-            len_largest_element: None,
+            memory_bytes: Some(99),
+            largest_element_bytes: None,
+            encoding: Some(Encoding::Quicklist),
             ..key(ValueType::List)
         };
-        let big = thresholds.big_key(&small).unwrap();
-        let text = format!("{:?}", big.runbook);
+        let text = format!("{:?}", big(small, None, "redis-7.2").runbook);
         assert!(text.contains("LTRIM KEY -10000 -1"));
         assert!(!text.contains("MIGRATE") && !text.contains("never expires") && !text.contains("largest element"));
     }
 
     #[test]
     fn few_large_elements_cannot_be_spread() {
-        let thresholds = BigThresholds::default();
-        let few = KeyRow { num_elements: Some(3), len_largest_element: Some(400 << 20), ..key(ValueType::Hash) };
-        let big = thresholds.big_key(&few).unwrap();
-        assert_eq!(big.pieces, None);
-        let text = format!("{:?}", big.runbook);
-        assert!(text.contains("Its elements are what is large") && !text.contains("KEY:0"), "{text}");
+        let few = KeyRecord { elements: Some(3), largest_element_bytes: Some(400 << 20), ..key(ValueType::Hash) };
+        let found = big(few, None, "redis-7.2");
+        assert_eq!(found.pieces, None);
+        let text = format!("{:?}", found.runbook);
+        assert!(text.contains("its elements are what is large") && !text.contains("KEY:0"), "{text}");
         // A thousand elements of a megabyte: it is their memory that bounds them.
-        let heavy = KeyRow { num_elements: Some(1000), ..key(ValueType::List) };
-        let big = thresholds.big_key(&heavy).unwrap();
-        assert_eq!(big.pieces, Some(96));
-        assert!(format!("{:?}", big.runbook).contains("LTRIM KEY -10 -1"), "{:?}", big.runbook);
+        let heavy = KeyRecord { elements: Some(1000), ..key(ValueType::List) };
+        let found = big(heavy, None, "redis-7.2");
+        assert_eq!(found.pieces, Some(96));
+        assert!(format!("{:?}", found.runbook).contains("LTRIM KEY -10 -1"), "{:?}", found.runbook);
+        // One element that is large, in a key that is not.
+        let one = KeyRecord { elements: Some(2), footprint_bytes: Some(4 << 20), memory_bytes: None, ..few };
+        let one = big(KeyRecord { largest_element_bytes: Some(3 << 20), ..one }, None, "redis-7.2");
+        assert_eq!(one.crossed.iter().map(|crossed| crossed.measure).collect::<Vec<_>>(), [Measure::LargestElement]);
+        assert!(format!("{:?}", one.runbook).contains("Its largest element has 3.00 MiB"));
+    }
+
+    #[test]
+    fn commands_are_those_of_the_server() {
+        let book = |value_type, server| format!("{:?}", big(key(value_type), None, server).runbook);
+        for value_type in [ValueType::List, ValueType::Set, ValueType::Zset, ValueType::Hash] {
+            let old = book(value_type, "redis-3.2");
+            assert!(!old.contains("UNLINK KEY") && old.contains("no UNLINK") && !old.contains("lazyfree"), "{old}");
+        }
+        assert!(book(ValueType::String, "redis-3.2").contains("DEL KEY"));
+        assert!(book(ValueType::Hash, "redis-7.4").contains("HEXPIRE KEY"));
+        assert!(book(ValueType::Hash, "valkey-9.0").contains("HEXPIRE KEY"));
+        for server in ["redis-7.2", "valkey-8.1"] {
+            assert!(book(ValueType::Hash, server).contains("Nothing bounds a hash"), "{server}");
+        }
+    }
+
+    #[test]
+    fn compression_is_told_where_it_helps() {
+        let sample = |compressed_bytes, elements, elements_bytes| {
+            Some(CompressionSample { sample_bytes: 65_536, compressed_bytes, elements, elements_bytes })
+        };
+        let text = |value_type, sample| format!("{:?}", big(key(value_type), sample, "redis-7.2").runbook);
+        let string = text(ValueType::String, sample(15_073, 1, 1_000_000_000));
+        assert!(string.contains("a sample of 64.0 KiB with zstd -3 makes it 23.0 % of its size"), "{string}");
+        assert!(string.contains("about 734.3 MiB less in all"), "{string}");
+        assert!(text(ValueType::String, sample(65_000, 1, 1_000_000_000)).contains("It does not compress"));
+        let hash = text(ValueType::Hash, sample(32_768, 128, 65_536));
+        assert!(hash.contains("Compress the values of its fields") && hash.contains("about 293.0 MiB less"), "{hash}");
+        // Halved, but a small part of the key.
+        assert!(!text(ValueType::Hash, sample(32_768, 4096, 65_536)).contains("ompress the"));
     }
 }

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::aggregate::{Aggregate, EXPIRY_BUCKETS, Group, IDLE_BUCKETS, SlotTotals, Totals};
-use super::big::{BigKeys, BigThresholds, Severity};
+use super::big::BigKeys;
 use super::histogram::Histogram;
 use super::pattern::Pattern;
 use super::rebalance::Rebalance;
+use super::thresholds::{BigThresholds, Severity};
 use super::top::TopKey;
 use crate::cluster::topology::SlotRange;
 use crate::escape::{Escape, glob_text};
@@ -282,6 +283,7 @@ pub enum FindingKind {
     DumpDamaged,
     ValuesDamaged,
     BigKey,
+    HugeElement,
     NodeImbalance,
     HotNode,
     SlotConcentration,

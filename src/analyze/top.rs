@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
+use super::compression::CompressionSample;
 use super::shape::short_word;
 use crate::escape;
 use crate::record::{Encoding, KeyRecord, ValueType};
@@ -32,10 +33,14 @@ pub struct TopKey {
     pub freq: Option<u8>,
     pub idle_seconds: Option<u64>,
     pub slot: u16,
+    /// A sample of its value compressed, where the list has such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression: Option<CompressionSample>,
 }
 
 impl TopKey {
-    fn new(dump: usize, record: &KeyRecord<'_>) -> TopKey {
+    /// The key of a record of this dump.
+    pub fn new(dump: usize, record: &KeyRecord<'_>, compression: Option<CompressionSample>) -> TopKey {
         TopKey {
             dump,
             db: record.db,
@@ -53,6 +58,7 @@ impl TopKey {
             freq: record.freq,
             idle_seconds: record.idle_seconds,
             slot: record.slot,
+            compression,
         }
     }
 
@@ -125,22 +131,40 @@ impl TopKeys {
     /// Considers a key.
     #[inline(always)]
     pub fn observe(&mut self, measure: u64, dump: usize, record: &KeyRecord<'_>) {
+        self.observe_with(measure, dump, record, || None);
+    }
+
+    /// The same; `sample` is called only for a key that is kept.
+    #[inline(always)]
+    pub fn observe_with(
+        &mut self,
+        measure: u64,
+        dump: usize,
+        record: &KeyRecord<'_>,
+        sample: impl FnOnce() -> Option<CompressionSample>,
+    ) {
         let (worst, ..) = self.threshold;
         let rank = u64::MAX - measure;
         if rank < worst || rank == worst && (rank, dump, record.db, name_start(record.key)) <= self.threshold {
-            self.consider(rank, dump, *record);
+            self.consider(rank, dump, *record, sample);
         }
     }
 
     // By value, so that the caller need not have all of the record in memory for each key.
     #[cold]
-    fn consider(&mut self, rank: u64, dump: usize, record: KeyRecord<'_>) {
+    fn consider(
+        &mut self,
+        rank: u64,
+        dump: usize,
+        record: KeyRecord<'_>,
+        sample: impl FnOnce() -> Option<CompressionSample>,
+    ) {
         let full = self.heap.len() >= self.limit;
         if full && self.heap.peek().is_some_and(|worst| worst.rank() <= (rank, dump, record.db, record.key)) {
             return;
         }
         if rank != u64::MAX {
-            self.insert(Ranked { measure: u64::MAX - rank, key: TopKey::new(dump, &record) });
+            self.insert(Ranked { measure: u64::MAX - rank, key: TopKey::new(dump, &record, sample()) });
         }
     }
 

@@ -100,6 +100,8 @@ pub struct OverviewArgs {
     pub input: InputArgs,
     #[command(flatten)]
     pub names: NameArgs,
+    #[command(flatten)]
+    pub big: BigArgs,
     /// Print the summary as one JSON document instead.
     #[arg(long)]
     pub json: bool,
@@ -124,6 +126,27 @@ pub struct ReportArgs {
     pub text: TextArgs,
     #[command(flatten)]
     pub target: TargetArgs,
+    #[command(flatten)]
+    pub big: BigArgs,
+}
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Big keys")]
+pub struct BigArgs {
+    /// From where on a key is big, and critical: list=5000/50000 (elements), hash=64MB (memory), string=1MB; for all types
+    /// memory=20MB/200MB, elements=5000, element=512KB (the largest element). Critical is ten times as much if not given.
+    #[arg(long, value_name = "WHAT=N[/N]", value_delimiter = ',')]
+    pub big: Vec<String>,
+    /// Speed of the network that costs are estimated for: 1gbit (as if not given), 10gbit, 100mbit.
+    #[arg(long, value_name = "SPEED", value_parser = units::parse_link_speed)]
+    pub link_speed: Option<u64>,
+    /// The timeout that MIGRATE is given: 5s (as if not given), 60s.
+    #[arg(long, value_name = "TIME", value_parser = units::parse_duration_ms)]
+    pub migrate_timeout: Option<u64>,
+    /// What else costs are estimated from: copy-us-per-mb=1000, read-ns-per-element=300, rebuild-ns-per-element=1000,
+    /// free-ns-per-element=500, free-us-per-mb=50 (as if not given).
+    #[arg(long, value_name = "NAME=N", value_delimiter = ',')]
+    pub cost: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -143,6 +166,8 @@ pub struct PlanArgs {
     pub input: InputArgs,
     #[command(flatten)]
     pub target: TargetArgs,
+    #[command(flatten)]
+    pub big: BigArgs,
     /// Print the plan as one JSON document instead.
     #[arg(long, conflicts_with = "commands")]
     pub json: bool,

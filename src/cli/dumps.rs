@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::value::RawValue;
 
-use super::args::{InputArgs, ModelArgs, NameArgs, TextArgs, YesNo};
+use super::args::{BigArgs, InputArgs, ModelArgs, NameArgs, TextArgs, YesNo};
 use super::filter::KeyFilter;
 use super::progress::Bar;
 use super::run::say;
@@ -20,6 +20,8 @@ use crate::analyze::summary::DumpRole;
 use crate::analyze::{Fold, Summary};
 use crate::check::keys::{Checked, KeySums};
 use crate::check::{InDepth, Rules};
+use crate::analyze::cost::CostModel;
+use crate::analyze::thresholds::BigThresholds;
 use crate::cluster::placement::{self, DumpPrint, Placed};
 use crate::cluster::slot::SLOTS;
 use crate::cluster::topology::Topology;
@@ -54,7 +56,7 @@ const SECRET_BYTES: usize = 16;
 
 impl Run {
     /// A run with lists of `top` keys.
-    pub fn new(args: &InputArgs, names: &NameArgs, top: usize) -> Result<Run, Error> {
+    pub fn new(args: &InputArgs, names: &NameArgs, big: &BigArgs, top: usize) -> Result<Run, Error> {
         let read = |path: &Path| fs::read(path).map_err(|e| Error::unreadable(path, e));
         let in_file = |path: &Path, what: String| Error::usage(format!("{}: {what}", path.display()));
         let model = &args.model;
@@ -72,6 +74,8 @@ impl Run {
             now_ms: model.now.as_deref().map(parse_time).transpose()?,
             compare,
             compare_settings,
+            big: big.thresholds()?,
+            costs: big.costs()?,
             patterns: PatternOptions { separators: names.separators.clone(), groups: names.group.clone() },
             ..RunOptions::new(top)
         };
@@ -89,7 +93,7 @@ impl Run {
                 let how = "the sums are as they were read, first in the summary, then on the command line";
                 return Err(Error::usage(format!("{}: {difference}: {how}", args.from[0].display())));
             }
-            options = RunOptions { top, ..gathered.options };
+            options = RunOptions { top, costs: options.costs, ..gathered.options };
             stored = gathered.dumps;
             nodes = gathered.nodes;
         }
@@ -307,6 +311,25 @@ fn secret(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Error> {
         return Err(Error::usage(format!("{}: {what}", path.display())));
     }
     Ok(secret.to_vec())
+}
+
+impl BigArgs {
+    /// From where on a key is big.
+    fn thresholds(&self) -> Result<BigThresholds, Error> {
+        let mut thresholds = BigThresholds::default();
+        self.big.iter().try_for_each(|text| thresholds.set(text)).map_err(|e| Error::usage(format!("--big: {e}")))?;
+        Ok(thresholds)
+    }
+
+    /// What costs are estimated from.
+    fn costs(&self) -> Result<CostModel, Error> {
+        let mut costs = CostModel::default();
+        self.cost.iter().try_for_each(|text| costs.set(text)).map_err(|e| Error::usage(format!("--cost: {e}")))?;
+        let migrate = &mut costs.migrate;
+        migrate.link_bytes_per_second = self.link_speed.unwrap_or(migrate.link_bytes_per_second);
+        migrate.timeout_ms = self.migrate_timeout.unwrap_or(migrate.timeout_ms);
+        Ok(costs)
+    }
 }
 
 fn parse_time(text: &str) -> Result<i64, Error> {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::args::{Format, KeysArgs, NameArgs, TextArgs};
+use super::args::{BigArgs, Format, KeysArgs, NameArgs, TextArgs};
 use super::dumps::{Run, say_faults};
 use super::filter::KeyFilter;
 use super::target::TargetFile;
@@ -13,6 +13,7 @@ use crate::measure::Measured;
 use crate::memory::Model;
 use crate::output::columns::{Csv, Filter as _, JsonLines};
 use crate::pipeline::{self, FileFacts, RowDump, RowFormat, Rows, Setup};
+use crate::rdb::StoredValue;
 use crate::record::KeyRecord;
 
 /// Writes the rows that the arguments ask for.
@@ -20,7 +21,7 @@ pub fn keys(args: &KeysArgs) -> Result<Exit, Error> {
     if !args.input.from.is_empty() {
         return Err(Error::usage("--from: a summary has no rows of keys; give the dumps"));
     }
-    let run = Run::new(&args.input, &NameArgs::default(), 0)?;
+    let run = Run::new(&args.input, &NameArgs::default(), &BigArgs::default(), 0)?;
     let filter = KeyFilter::new(&args.filter)?;
     let mut file = args.output.as_deref().map(TargetFile::create).transpose()?;
     let mut stdout = io::stdout();
@@ -101,7 +102,7 @@ struct FilteredTop<'f> {
 }
 
 impl Fold for FilteredTop<'_> {
-    fn observe(&mut self, measured: &Measured<'_>) {
+    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
         self.damaged_keys += u64::from(measured.fault.is_some());
         let record = &measured.record;
         if let Some(top) = &mut self.top

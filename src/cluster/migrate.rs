@@ -21,12 +21,12 @@ impl SlotMigration {
     }
 }
 
-/// The timeout that `MIGRATE` is usually given, in milliseconds.
-pub const MIGRATE_TIMEOUT_MS: u64 = 5000;
-
-/// What the time of a `MIGRATE` is estimated from.
+/// What the time of a `MIGRATE` is estimated from, and what it is held against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct MigrateModel {
+    /// The timeout that `MIGRATE` is given, in milliseconds.
+    #[serde(rename = "migrate_timeout_ms")]
+    pub timeout_ms: u64,
     /// Speed of the link, in bytes a second.
     pub link_bytes_per_second: u64,
     /// Time to serialise a value, or to restore it, in microseconds per million bytes.
@@ -35,9 +35,14 @@ pub struct MigrateModel {
     pub rebuild_ns_per_element: u64,
 }
 
-/// A link of 1 Gbit/s; 1 ms to serialise 1 MB and as much to restore it; 1 us to insert an element.
-pub const MIGRATE_MODEL: MigrateModel =
-    MigrateModel { link_bytes_per_second: 125_000_000, copy_us_per_megabyte: 1000, rebuild_ns_per_element: 1000 };
+/// The timeout that it is usually given; a link of 1 Gbit/s; 1 ms to serialise 1 MB and as much to restore it; 1 us to
+/// insert an element.
+pub const MIGRATE_MODEL: MigrateModel = MigrateModel {
+    timeout_ms: 5000,
+    link_bytes_per_second: 125_000_000,
+    copy_us_per_megabyte: 1000,
+    rebuild_ns_per_element: 1000,
+};
 
 impl MigrateModel {
     /// Microseconds to serialise, send and restore a key of so many serialised bytes and, if it is a collection, elements.
@@ -64,8 +69,8 @@ mod tests {
         let ms = |bytes, elements| MIGRATE_MODEL.estimate_ms(bytes, elements);
         assert_eq!(ms(0, 0), 0);
         assert_eq!(ms(100_000_000, 0), 800 + 100 + 100, "a string of 100 MB");
-        assert_eq!(ms(500_000_000, 0), MIGRATE_TIMEOUT_MS);
-        assert_eq!(ms(0, 5_000_000), MIGRATE_TIMEOUT_MS);
-        assert!(ms(u64::MAX, u64::MAX) > MIGRATE_TIMEOUT_MS);
+        assert_eq!(ms(500_000_000, 0), MIGRATE_MODEL.timeout_ms);
+        assert_eq!(ms(0, 5_000_000), MIGRATE_MODEL.timeout_ms);
+        assert!(ms(u64::MAX, u64::MAX) > MIGRATE_MODEL.timeout_ms);
     }
 }

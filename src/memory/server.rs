@@ -81,6 +81,16 @@ impl Server {
         self.family
     }
 
+    /// Whether it has UNLINK.
+    pub fn has_unlink(self) -> bool {
+        self.family.at_least(Family::R40)
+    }
+
+    /// Whether fields of a hash can expire on their own (HEXPIRE).
+    pub fn has_field_expiry(self) -> bool {
+        if self.family.is_valkey() { self.family >= Family::V90 } else { self.family.at_least(Family::R74) }
+    }
+
     /// How it moves slots between the nodes of a cluster.
     pub fn slot_migration(self) -> SlotMigration {
         match self.product {

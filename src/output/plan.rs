@@ -11,7 +11,7 @@ use crate::analyze::rebalance::{Rebalance, SlowKey};
 use crate::cluster::migrate::SlotMigration;
 use crate::cluster::plan::{Evenness, Fate};
 use crate::cluster::topology::format_ranges;
-use crate::units::{bytes, count, duration_ms, percent, ratio};
+use crate::units::{bytes, count, duration_ms, link_speed, percent, ratio};
 
 /// Name and version of the JSON document. Members may be added; none changes its meaning under the same version.
 pub const SCHEMA: &str = "rdbscope-plan/1";
@@ -106,10 +106,10 @@ pub fn in_words(rebalance: &Rebalance) -> Vec<String> {
 pub fn about_slow_keys(rebalance: &Rebalance) -> String {
     let model = &rebalance.migrate_model;
     let estimate = format!(
-        "estimated at {} Gbit/s, {} ms per MB to serialise and as much to restore, {} us per element",
-        model.link_bytes_per_second * 8 / 1_000_000_000,
-        model.copy_us_per_megabyte / 1000,
-        model.rebuild_ns_per_element / 1000
+        "estimated at {}, {} ms per MB to serialise and as much to restore, {} us per element",
+        link_speed(model.link_bytes_per_second),
+        model.copy_us_per_megabyte as f64 / 1000.0,
+        model.rebuild_ns_per_element as f64 / 1000.0
     );
     let meaning = match rebalance.migration {
         SlotMigration::SetSlot => "their slot would stay open between two nodes; split or delete them first",
@@ -124,7 +124,7 @@ fn slow_keys(rebalance: &Rebalance, out: &mut dyn Write) -> io::Result<()> {
     if rebalance.slow_keys.is_empty() && rebalance.slow_keys_complete {
         return Ok(());
     }
-    let timeout = duration_ms(rebalance.migrate_timeout_ms);
+    let timeout = duration_ms(rebalance.migrate_model.timeout_ms);
     heading(out, &format!("Keys that would not move within MIGRATE's {timeout}"))?;
     let mut table = Table::new(&[
         ("takes", Right),

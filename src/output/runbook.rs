@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use crate::analyze::rebalance::Rebalance;
-use crate::cluster::migrate::{MIGRATE_TIMEOUT_MS, SlotMigration};
+use crate::cluster::migrate::SlotMigration;
 use crate::cluster::plan::{Fate, Load, Move, PlannedNode};
 use crate::cluster::topology::join_ranges;
 use crate::escape::Escape;
@@ -21,7 +21,9 @@ pub fn runbook(rebalance: &Rebalance) -> String {
     match rebalance.migration {
         SlotMigration::MigrateSlots => script.push_str(MIGRATE_SLOTS),
         SlotMigration::MigrationImport => script.push_str(MIGRATION_IMPORT),
-        SlotMigration::SetSlot => script.push_str(&SET_SLOT.replace("@TIMEOUT@", &MIGRATE_TIMEOUT_MS.to_string())),
+        SlotMigration::SetSlot => {
+            script.push_str(&SET_SLOT.replace("@TIMEOUT@", &rebalance.migrate_model.timeout_ms.to_string()))
+        }
     }
     for step in &plan.moves {
         let (from, to) = (Words::new(&plan.nodes[step.from]), Words::new(&plan.nodes[step.to]));
@@ -55,7 +57,7 @@ fn before(script: &mut String, rebalance: &Rebalance) {
         comment(script, "Before: fill in what is in angle brackets; CLUSTER NODES tells ids and addresses.");
     }
     if !rebalance.slow_keys.is_empty() {
-        let timeout = duration_ms(rebalance.migrate_timeout_ms);
+        let timeout = duration_ms(rebalance.migrate_model.timeout_ms);
         let what = match rebalance.migration {
             SlotMigration::SetSlot => "Before: split or delete these, which would not move within MIGRATE's",
             _ => "Know that these take longer than MIGRATE's",

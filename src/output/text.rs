@@ -7,8 +7,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::table::{Align::Left, Align::Right, Table};
 use crate::analyze::Summary;
-use crate::analyze::big::Severity;
 use crate::analyze::summary::{DumpRole, DumpRow, KeyRow, TotalsRow};
+use crate::analyze::thresholds::Severity;
 use crate::units::{bytes, count, percent, ratio};
 
 pub(super) const BOLD: Style = Style::new().bold();

@@ -11,6 +11,7 @@ use crate::cluster::slot::SLOTS;
 use crate::error::DumpError;
 use crate::measure::Measured;
 use crate::memory::{Allocator, Model, ModelOptions, Server, Thresholds};
+use crate::rdb::StoredValue;
 
 /// What a dump looks like from outside.
 #[derive(Debug)]
@@ -78,7 +79,7 @@ impl Setup<PrintFold> for Prints {
 }
 
 impl Fold for PrintFold {
-    fn observe(&mut self, measured: &Measured<'_>) {
+    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
         let record = &measured.record;
         let slot = &mut self.slots[usize::from(record.slot)];
         slot.keys += 1;

@@ -32,7 +32,7 @@ use crate::error::{DumpError, Error};
 use crate::input::{DumpInput, Opened};
 use crate::measure::Measurer;
 use crate::memory::{Model, Place};
-use crate::rdb::{Fault, Item, KeyHead, RdbStr, Reader};
+use crate::rdb::{Fault, Item, KeyHead, RdbStr, Reader, StoredValue};
 use crate::record::KeyRecord;
 use crate::value::Depth;
 
@@ -232,9 +232,9 @@ impl<'m, F: Fold> Worker<'m, F> {
 
     /// Takes the key of `head` into account, whose value was just read.
     #[inline(always)]
-    fn observe(&mut self, job: &Job<'_, '_, F>, head: &KeyHead<'_>, place: &Place) {
+    fn observe(&mut self, job: &Job<'_, '_, F>, head: &KeyHead<'_>, place: &Place, value: StoredValue<'_>) {
         let measured = self.measurer.measure(head, place);
-        self.fold.observe(&measured);
+        self.fold.observe(&measured, value);
         self.keys += 1;
         if let Some(format) = job.format {
             // Of a copy, so that the record need not be in memory where there are no rows.
@@ -340,7 +340,9 @@ fn walk_locally<'a, 'm, F: Fold>(
         }
         let done = match worker.as_mut() {
             None => reader.finish_value(),
-            Some((worker, job)) => worker.measurer.read(reader, &head).map(|()| worker.observe(job, &head, place)),
+            Some((worker, job)) => {
+                worker.measurer.read(reader, &head).map(|()| worker.observe(job, &head, place, reader.stored(&head)))
+            }
         };
         if let Err(fault) = done {
             return (before, Stop::Fault(fault, Some(head.key)));

@@ -12,6 +12,7 @@ use crate::analyze::Fold;
 use crate::error::DumpError;
 use crate::rdb::crc64::{self, checksum};
 use crate::rdb::header::HEADER_LEN;
+use crate::rdb::stored::{START_BYTES, StoredValue};
 use crate::rdb::{Header, Item, KeyHead, RdbStr, Reader, StreamCursor};
 use crate::value::{Depth, MAX_BLOB_BYTES};
 
@@ -249,6 +250,10 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
     };
     let head = KeyHead { key: RdbStr::Raw(&name), ..head };
     let head_bytes = reader.position();
+    input.fill(head_bytes + START_BYTES);
+    // The stream keeps nothing of the value.
+    let data = input.bytes[head_bytes..input.bytes.len().min(head_bytes + START_BYTES)].to_vec();
+    let value = StoredValue { kind: head.kind, dialect: header.dialect, from: 0, end: data.len(), data: &data };
     let mut digest = crc64::digest();
     let mut bytes = head_bytes as u64;
     digest.update(&input.bytes[..head_bytes]);
@@ -265,7 +270,7 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
     let mut worker = workers.take();
     match worker.measurer.stream(&mut cursor, header.dialect, &head) {
         Ok(()) => {
-            worker.observe(job, &head, &driver.place);
+            worker.observe(job, &head, &driver.place, value);
             driver.place.pass_key(head.expire_at_ms.is_some());
         }
         Err(fault) => driver.fail(fault, Some(head.key)),

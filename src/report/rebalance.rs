@@ -7,7 +7,7 @@ use super::{ReadDump, RunOptions};
 use crate::analyze::aggregate::SlotTotals;
 use crate::analyze::rebalance::{LeftAlone, Rebalance, SlowKey};
 use crate::analyze::summary::{KeyRow, Summary};
-use crate::cluster::migrate::{MIGRATE_MODEL, MIGRATE_TIMEOUT_MS, SlotMigration};
+use crate::cluster::migrate::{MigrateModel, SlotMigration};
 use crate::cluster::placement::Placed;
 use crate::cluster::plan::{Load, NodeName, Plan, SlotLoad, Target, plan};
 use crate::cluster::slot::SLOTS;
@@ -193,8 +193,9 @@ fn loads(totals: &[&[SlotTotals]], ground: &Ground, topology: Option<&Topology>)
 }
 
 impl Planned {
-    /// The plan with the keys of the summary that matter to it; its lists have `top` keys each, unless there are fewer.
-    pub(super) fn with_keys(self, summary: &Summary, top: usize) -> Rebalance {
+    /// The plan with the keys of the summary that matter to it.
+    pub(super) fn with_keys(self, summary: &Summary, options: &RunOptions) -> Rebalance {
+        let (model, top) = (options.costs.migrate, options.top);
         let lists = [&summary.biggest, &summary.longest];
         let listed = lists.into_iter().chain(summary.biggest_of_type.iter().map(|list| &list.keys)).flatten();
         let heaviest_key = listed
@@ -203,13 +204,13 @@ impl Planned {
             .max_by_key(|key| (key.footprint_bytes, Reverse(&key.key)))
             .cloned();
         let mut slow_keys: Vec<SlowKey> = listed
-            .map(|key| SlowKey { estimate_ms: estimate_ms(key), key: key.clone() })
-            .filter(|slow| slow.estimate_ms > MIGRATE_TIMEOUT_MS && self.plan.moves_slot(slow.key.slot))
+            .map(|key| SlowKey { estimate_ms: estimate_ms(&model, key), key: key.clone() })
+            .filter(|slow| slow.estimate_ms > model.timeout_ms && self.plan.moves_slot(slow.key.slot))
             .collect();
         let place = |slow: &SlowKey| (slow.key.node.clone(), slow.key.database, slow.key.key.clone());
         slow_keys.sort_by_key(|slow| (Reverse(slow.estimate_ms), place(slow)));
         slow_keys.dedup_by_key(|slow| place(slow));
-        // A key in neither list has at most the bytes of the last of one and the elements of the last of the other.
+        // Lists have so many keys, unless there are fewer: a key in neither has at most the bytes of the last of one and the elements of the last of the other.
         let last = |list: &[KeyRow], part: fn(&KeyRow) -> Option<u64>| {
             list.last().filter(|_| list.len() >= top).and_then(part).unwrap_or(0)
         };
@@ -220,9 +221,8 @@ impl Planned {
             owners_from: self.owners_from,
             migration: self.migration,
             slow_keys,
-            slow_keys_complete: MIGRATE_MODEL.estimate_ms(bytes, elements) <= MIGRATE_TIMEOUT_MS,
-            migrate_timeout_ms: MIGRATE_TIMEOUT_MS,
-            migrate_model: MIGRATE_MODEL,
+            slow_keys_complete: model.estimate_ms(bytes, elements) <= model.timeout_ms,
+            migrate_model: model,
             heaviest_key,
             left_alone: self.left_alone,
             notes: self.notes,
@@ -230,7 +230,7 @@ impl Planned {
     }
 }
 
-fn estimate_ms(key: &KeyRow) -> u64 {
+fn estimate_ms(model: &MigrateModel, key: &KeyRow) -> u64 {
     let elements = if key.value_type == ValueType::String { 0 } else { key.num_elements.unwrap_or(0) };
-    MIGRATE_MODEL.estimate_ms(key.serialized_bytes, elements)
+    model.estimate_ms(key.serialized_bytes, elements)
 }

@@ -19,6 +19,7 @@ pub(super) fn finding_view(finding: &Finding) -> FindingView<'_> {
         FindingKind::DumpDamaged => ("damaged dump", "read"),
         FindingKind::ValuesDamaged => ("damaged values", "read"),
         FindingKind::BigKey => ("big keys", "big"),
+        FindingKind::HugeElement => ("huge element", "big"),
         FindingKind::NodeImbalance => ("imbalance", "nodes"),
         FindingKind::HotNode => ("hot node", "nodes"),
         FindingKind::SlotConcentration => ("heavy slot", "slots"),

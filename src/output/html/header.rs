@@ -1,8 +1,8 @@
 //! What the page says first: its title, the verdict in a sentence, the main figures, and what they lack.
 
 use super::view::{Figure, Name, is_cluster, plural};
-use crate::analyze::big::Severity;
 use crate::analyze::summary::{DumpRole, Summary};
+use crate::analyze::thresholds::Severity;
 use crate::units;
 
 /// A figure of the header.

@@ -3,7 +3,6 @@
 use super::charts::part;
 use super::view::{Figure, LISTED, List, Name, SHOWN, Time, is_cluster, minute_view, name_class, type_class};
 use crate::analyze::summary::{KeyRow, Summary};
-use crate::units;
 
 /// Rows of the other lists of keys that are on the page at all.
 pub(super) const LISTED_KEYS: usize = 50;
@@ -56,22 +55,20 @@ pub(super) struct TypeTopView {
     pub(super) keys: List<KeyView>,
 }
 
-pub(super) struct ThresholdsView {
-    pub(super) elements_warning: String,
-    pub(super) elements_critical: String,
-    pub(super) memory_warning: Figure,
-    pub(super) memory_critical: Figure,
-}
-
-pub(super) fn keys_view(summary: &Summary) -> KeysView {
-    let columns = KeyColumns {
+/// The columns of a list of keys of any type.
+pub(super) fn key_columns(summary: &Summary) -> KeyColumns {
+    KeyColumns {
         value_type: true,
         database: summary.databases.len() > 1,
         node: summary.nodes.len() > 1,
         slot: is_cluster(summary),
         freq: summary.freq.is_some(),
         idle: summary.idle.is_some(),
-    };
+    }
+}
+
+pub(super) fn keys_view(summary: &Summary) -> KeysView {
+    let columns = key_columns(summary);
     let by_memory = |keys: &[KeyRow], shown, listed| {
         let top = keys.iter().filter_map(|key| key.footprint_bytes).max().unwrap_or(0);
         List::new(keys, shown, listed, |key| key_view(key, part(key.footprint_bytes.unwrap_or(0), top)))
@@ -94,16 +91,6 @@ pub(super) fn keys_view(summary: &Summary) -> KeysView {
         longest: List::new(&summary.longest, SHOWN, LISTED_KEYS, |key| {
             key_view(key, part(key.num_elements.unwrap_or(0), most))
         }),
-    }
-}
-
-pub(super) fn thresholds_view(summary: &Summary) -> ThresholdsView {
-    let thresholds = &summary.big_thresholds;
-    ThresholdsView {
-        elements_warning: units::count(thresholds.elements_warning),
-        elements_critical: units::count(thresholds.elements_critical),
-        memory_warning: Figure::bytes(thresholds.memory_warning_bytes),
-        memory_critical: Figure::bytes(thresholds.memory_critical_bytes),
     }
 }
 

@@ -39,15 +39,15 @@ use self::dumps::{DumpsView, dumps_view};
 use self::expiry::{ExpiryView, HeatView, expiry_view, heat_view};
 use self::findings::{FindingView, finding_view};
 use self::header::{Tile, incomplete, tiles, title, verdict};
-use self::keys::{KeysView, ThresholdsView, keys_view, thresholds_view};
+use self::keys::{KeysView, keys_view};
 use self::nodes::{NodesView, nodes_view};
 use self::patterns::{PatternsView, patterns_view};
 use self::plan::{PlanSection, plan_section};
 use self::slots::{SlotsView, slots_view};
 use self::types::{TypesView, types_view};
 use self::view::{LISTED, List, SHOWN, joined};
-use crate::analyze::big::Severity;
 use crate::analyze::summary::Summary;
+use crate::analyze::thresholds::Severity;
 
 /// The script of the page, to the byte: the policy has its hash.
 const SCRIPT: &str = include_str!("../../../templates/report/script.js");
@@ -81,7 +81,7 @@ struct Page<'s> {
     plan: PlanSection,
     big: BigView,
     types: TypesView,
-    thresholds: ThresholdsView,
+    thresholds: String,
     keys: KeysView,
     patterns: PatternsView,
     expiry: ExpiryView,
@@ -110,7 +110,7 @@ impl<'s> Page<'s> {
             plan: plan_section(summary),
             big: big_view(summary),
             types: types_view(summary),
-            thresholds: thresholds_view(summary),
+            thresholds: summary.big_thresholds.in_words(),
             keys: keys_view(summary),
             patterns: patterns_view(summary),
             expiry: expiry_view(summary),

@@ -106,7 +106,7 @@ fn plan_view(rebalance: &Rebalance) -> PlanView {
     }
     PlanView {
         words: in_words(rebalance).iter().map(|line| sentence(line)).collect(),
-        timeout: units::duration_ms(rebalance.migrate_timeout_ms),
+        timeout: units::duration_ms(rebalance.migrate_model.timeout_ms),
         about_slow: sentence(&about_slow_keys(rebalance)),
         slow: List::new(&rebalance.slow_keys, SHOWN, LISTED, |slow| SlowView {
             key: key_view(&slow.key, 0.0),

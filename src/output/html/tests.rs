@@ -5,8 +5,10 @@ use super::slots::shade;
 use super::view::{Figure, NAME_SHOWN, Name, minute_view, time_view};
 use super::*;
 use crate::analyze::Rebalance;
-use crate::analyze::big::{BigKeys, BigThresholds};
+use crate::analyze::big::{BigKey, BigKeys, Judgement};
+use crate::analyze::compression::CompressionSample;
 use crate::analyze::cost::COST_MODEL;
+use crate::analyze::pieces::SlotOwners;
 use crate::analyze::rebalance::{LeftAlone, SlowKey};
 use crate::analyze::summary::{
     AuxRow, ClusterRow, ComparedType, DamageRow, DatabaseRow, EncodingRow, FreqRow, Imbalance, LeftOut, MisplacedKey,
@@ -15,10 +17,14 @@ use crate::analyze::summary::{
 use crate::analyze::summary::{
     BucketRow, Comparison, DumpRole, DumpRow, Finding, FindingKind, KeyRow, NodeRow, PatternRow, TotalsRow, TypeRow,
 };
+use crate::analyze::thresholds::BigThresholds;
+use crate::analyze::top::TopKey;
+use crate::analyze::top::tests::record;
 use crate::cluster::migrate::{MIGRATE_MODEL, SlotMigration};
 use crate::cluster::plan::{Bound, Evenness, Fate, Load, Move, NodeName, Plan, PlannedNode};
 use crate::cluster::topology::SlotRange;
-use crate::record::ValueType;
+use crate::memory::Server;
+use crate::record::{Encoding, KeyRecord, ValueType};
 use crate::report::{RunOptions, summarize};
 use crate::value::ModuleName;
 
@@ -65,6 +71,27 @@ fn key(name: &str, bytes: u64) -> KeyRow {
         footprint_bytes: Some(bytes),
         fields_with_expiry: Some(1),
     }
+}
+
+/// A big hash, of a cluster whose nodes have hostile names.
+fn big_key(number: u64) -> BigKey {
+    let name = format!("{}{number}", HOSTILE.replace('{', "")); // no hash tag
+    let record = KeyRecord {
+        value_type: ValueType::Hash,
+        encoding: Some(Encoding::Hashtable),
+        elements: Some(12_345),
+        largest_element_bytes: Some(4096),
+        serialized_bytes: (5 << 30) / 3,
+        expire_at_ms: Some(1_767_323_045_678),
+        freq: Some(200),
+        slot: 7,
+        ..record(name.as_bytes(), 5 << 30)
+    };
+    let sample =
+        CompressionSample { sample_bytes: 1000, compressed_bytes: 250, elements: 10, elements_bytes: 1_000_000 };
+    let owners = SlotOwners { nodes: vec![HOSTILE.to_owned()], owners: vec![Some(0); 16_384] };
+    let judgement = Judgement { thresholds: &BigThresholds::default(), costs: &COST_MODEL, owners: &owners };
+    judgement.big_key(&TopKey::new(0, &record, Some(sample)), HOSTILE, Server::newest()).unwrap()
 }
 
 fn dump(name: &str) -> DumpRow {
@@ -212,14 +239,7 @@ fn full() -> Summary {
                 footprint_bytes: 5500,
             }],
         }],
-        big_keys: BigKeys {
-            total: 70,
-            critical: 3,
-            keys: (0..30)
-                .map(|n| BigThresholds::default().big_key(&key(&format!("{HOSTILE}{n}"), 5 << 30)).unwrap())
-                .collect(),
-            cost_model: COST_MODEL,
-        },
+        big_keys: BigKeys { total: 70, critical: 3, keys: (0..30).map(big_key).collect(), cost_model: COST_MODEL },
         ..empty()
     }
 }
@@ -442,7 +462,6 @@ fn the_plan_is_shown_whole_and_in_order() {
             migration: SlotMigration::SetSlot,
             slow_keys: vec![SlowKey { estimate_ms: 6100, key: key(HOSTILE, 1 << 30) }],
             slow_keys_complete: false,
-            migrate_timeout_ms: 5000,
             migrate_model: MIGRATE_MODEL,
             heaviest_key: None,
             left_alone: vec![LeftAlone { why: "no node owns them", ranges: slots, load }],
@@ -502,6 +521,12 @@ fn big_keys_have_costs_and_runbooks() {
         assert_eq!(section.matches(&id).count(), 1, "{id}");
     }
     assert!(section.contains("HGETALL KEY") && section.contains("1 Gbit/s"));
+    assert!(
+        section.contains(">25.0 %<")
+            && section.contains("UNLINK</th>")
+            && section.contains("Split it into 512 or more")
+    );
+    assert!(section.contains("would land 512 on &#60;script&#62;"), "where the pieces land");
     // 1.67 GiB take 14 s at 1 Gbit/s, and 1.8 s to serialise and as much to restore.
     assert!(
         section.contains("<td class=\"n bad\" data-v=\"179")

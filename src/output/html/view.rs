@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::analyze::summary::{Summary, TYPE_NAMES};
 use crate::record::ValueType;
 use crate::units;
+pub(super) use crate::units::plural;
 
 /// Characters of a name that are shown, and that its `title` has.
 pub(super) const NAME_SHOWN: usize = 120;
@@ -143,10 +144,6 @@ pub(super) fn minute_view(rfc3339: &str) -> Time {
         time.text.truncate(time.text.len() - ":00".len());
     }
     time
-}
-
-pub(super) fn plural(n: u64, one: &str, many: &str) -> String {
-    format!("{} {}", units::count(n), if n == 1 { one } else { many })
 }
 
 /// The words as a sentence: with a capital and a full stop.
