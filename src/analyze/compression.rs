@@ -43,7 +43,7 @@ impl CompressionSample {
         let missing = value.visit_start(&mut sampler);
         let mut sample = sampler.sample;
         if sampler.last_is_raw {
-            sample.elements_bytes += missing;
+            sample.elements_bytes = sample.elements_bytes.saturating_add(missing);
         }
         (sample.sample_bytes > 0 && sample.elements > 0).then_some(sample)
     }
@@ -52,7 +52,7 @@ impl CompressionSample {
     pub fn saved_bytes(&self, elements: u64) -> u64 {
         let all = u128::from(self.elements_bytes) * u128::from(elements) / u128::from(self.elements.max(1));
         let saved = self.sample_bytes.saturating_sub(self.compressed_bytes);
-        u64::try_from(all * u128::from(saved) / u128::from(self.sample_bytes.max(1))).unwrap_or(u64::MAX)
+        u64::try_from(all.saturating_mul(u128::from(saved)) / u128::from(self.sample_bytes.max(1))).unwrap_or(u64::MAX)
     }
 }
 
@@ -85,7 +85,7 @@ impl Sampler<'_> {
     /// Adds a string that is an element, or lies in one.
     fn part(&mut self, part: RdbStr<'_>) {
         self.last_is_raw = matches!(part, RdbStr::Raw(_));
-        self.sample.elements_bytes += part.len();
+        self.sample.elements_bytes = self.sample.elements_bytes.saturating_add(part.len());
         let mut text = std::mem::take(&mut self.text);
         match part {
             RdbStr::Raw(bytes) => self.compress(&bytes[..bytes.len().min(SAMPLE_BYTES)]),
@@ -143,7 +143,8 @@ impl Visit for Sampler<'_> {
             // A node that the start of the value has only in part is no listpack.
             let _ = listpack::each_entry(bytes, |entry| {
                 if std::mem::take(&mut first) {
-                    self.sample.elements += u64::try_from(entry.as_int().unwrap_or(0)).unwrap_or(0);
+                    let claimed = u64::try_from(entry.as_int().unwrap_or(0)).unwrap_or(0);
+                    self.sample.elements = self.sample.elements.saturating_add(claimed);
                 } else if let RdbStr::Raw(_) = entry {
                     self.part(entry);
                 }

@@ -59,7 +59,8 @@ pub fn runbook(big: &BigKey, limits: &TypeLimits, timeout_ms: u64, server: Serve
             format!("and resharding slot {}: it takes about {takes}, and the timeout is {timeout}.", key.slot),
         ));
     }
-    runbook.change.extend(compress(big));
+    let at = if key.value_type == ValueType::String { 0 } else { runbook.change.len() };
+    runbook.change.splice(at..at, compress(big));
     if key.value_type != ValueType::String
         && let Some(largest) = key.len_largest_element.filter(|bytes| *bytes > limits.largest_element_bytes.warning)
     {
@@ -95,7 +96,7 @@ fn delete(key: &KeyRow, server: Server) -> Step {
     let unused = "once nothing reads it any more";
     if key.value_type == ValueType::String {
         let command = if server.has_unlink() { "UNLINK KEY" } else { "DEL KEY" };
-        return step(command, format!("{unused}: a string is freed on the spot, in no time."));
+        return step(command, format!("{unused}: a string is freed in one piece, not in the background."));
     }
     if server.has_unlink() {
         return step("UNLINK KEY", format!("{unused}: the memory is freed in the background."));

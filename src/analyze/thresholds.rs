@@ -1,6 +1,7 @@
 //! From where on a key is big: by its memory, its elements and its largest element, each type with thresholds of its own.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -126,20 +127,21 @@ const MEMORY_BYTES: Limits = Limits { warning: 10 << 20, critical: 100 << 20 };
 /// An element goes through the server in one piece: at 1 MiB it takes 8 ms of a link of 1 Gbit/s, and is a thousand times
 /// what an element usually has; at 10 MiB it would be a big key by itself.
 const LARGEST_ELEMENT_BYTES: Limits = Limits { warning: 1 << 20, critical: 10 << 20 };
+/// The types whose elements have lengths: list, set, zset, hash; what a stream's or a module's have is not known.
+const WITH_ELEMENTS: Range<usize> = 1..5;
 /// A critical threshold that is not given is so many times that of the warning.
 const CRITICAL_FACTOR: u64 = 10;
 
 impl Default for BigThresholds {
     fn default() -> BigThresholds {
-        let limits = |value_type: usize| match TYPE_NAMES[value_type] {
+        let limits = |value_type: usize| TypeLimits {
+            memory_bytes: MEMORY_BYTES,
             // The bytes of a string are its memory.
-            "string" => {
-                TypeLimits { memory_bytes: MEMORY_BYTES, elements: Limits::NONE, largest_element_bytes: Limits::NONE }
-            }
-            _ => TypeLimits {
-                memory_bytes: MEMORY_BYTES,
-                elements: ELEMENTS,
-                largest_element_bytes: LARGEST_ELEMENT_BYTES,
+            elements: if value_type == 0 { Limits::NONE } else { ELEMENTS },
+            largest_element_bytes: if WITH_ELEMENTS.contains(&value_type) {
+                LARGEST_ELEMENT_BYTES
+            } else {
+                Limits::NONE
             },
         };
         BigThresholds { types: std::array::from_fn(limits) }
@@ -192,18 +194,19 @@ impl BigThresholds {
             }
         }
         let group = |(names, limits): &(Vec<&str>, &TypeLimits)| {
-            let Limits { warning, critical } = limits.memory_bytes;
-            let memory = format!("{} (critical {})", units::bytes(warning), units::bytes(critical));
-            let Limits { warning, critical } = limits.elements;
-            let elements = format!("{} elements ({})", units::count(warning), units::count(critical));
-            let Limits { warning, critical } = limits.largest_element_bytes;
-            let largest = format!("an element of {} ({})", units::bytes(warning), units::bytes(critical));
-            let names = names.join(", ");
-            if limits.elements.is_none() {
-                format!("{names} above {memory}")
-            } else {
-                format!("{names} above {memory}, {elements} or {largest}")
+            let TypeLimits { memory_bytes, elements, largest_element_bytes } = limits;
+            let bytes = |limits: &Limits| (units::bytes(limits.warning), units::bytes(limits.critical));
+            let (warning, critical) = bytes(memory_bytes);
+            let mut words = format!("{} above {warning} (critical {critical})", names.join(", "));
+            if !elements.is_none() {
+                let Limits { warning, critical } = *elements;
+                words += &format!(" or {} elements ({})", units::count(warning), units::count(critical));
             }
+            if !largest_element_bytes.is_none() {
+                let (warning, critical) = bytes(largest_element_bytes);
+                words += &format!(" or an element of {warning} ({critical})");
+            }
+            words
         };
         groups.iter().map(group).collect::<Vec<_>>().join("; ")
     }
@@ -235,7 +238,7 @@ impl BigThresholds {
                     }
                     "element" => {
                         let limits = byte_limits(value)?;
-                        of(&mut self.types[collections], |limits| &mut limits.largest_element_bytes, limits);
+                        of(&mut self.types[WITH_ELEMENTS], |limits| &mut limits.largest_element_bytes, limits);
                     }
                     _ => {
                         let names = TYPE_NAMES.join(", ");
@@ -364,10 +367,11 @@ mod tests {
         }
         assert_eq!(
             BigThresholds::default().in_words(),
-            "string above 10.0 MiB (critical 100.0 MiB); list, set, zset, hash, stream, module above 10.0 MiB (critical \
-             100.0 MiB), 10,000 elements (100,000) or an element of 1.00 MiB (10.0 MiB)"
+            "string above 10.0 MiB (critical 100.0 MiB); list, set, zset, hash above 10.0 MiB (critical 100.0 MiB) or \
+             10,000 elements (100,000) or an element of 1.00 MiB (10.0 MiB); stream, module above 10.0 MiB (critical 100.0 \
+             MiB) or 10,000 elements (100,000)"
         );
-        assert!(thresholds.in_words().contains("; hash above 1.00 MiB (critical 3.00 MiB), 7 elements (9) or"));
+        assert!(thresholds.in_words().contains("; hash above 1.00 MiB (critical 3.00 MiB) or 7 elements (9) or"));
         let json = serde_json::to_value(BigThresholds::default()).unwrap();
         assert_eq!(json["list"]["elements"]["warning"], 10_000);
         let stored = serde_json::to_string(&thresholds).unwrap();
