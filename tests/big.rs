@@ -157,6 +157,15 @@ fn the_sample_is_the_same_however_the_dump_is_read() {
     let packed = zstd::bulk::compress(&bytes, 1).unwrap();
     let packed = write(dir.path(), "values.rdb.zst", &packed);
     assert_eq!(of_file(&packed, "2"), one, "compressed");
+    // And from a summary that was stored, where costs can be estimated anew.
+    let (page, stored) = (dir.path().join("page.html"), dir.path().join("stored.json"));
+    let named = format!("stdin={}", arg(&path));
+    run(&[&["report", "-o", arg(&page), "--json", arg(&stored)], &big[1..], &[&named]].concat()).expect(0);
+    let from = ["--json", "--from", arg(&stored)];
+    assert_eq!(run(&from).expect(0).json()["big_keys"], one, "stored");
+    let faster = run(&[&["--link-speed", "10gbit"], &from[..]].concat()).expect(0).json()["big_keys"].clone();
+    let transfer = |big_keys: &Value| big_keys["keys"][0]["costs"]["transfer_us"].as_u64().unwrap();
+    assert_eq!(transfer(&faster), transfer(&one) / 10);
 }
 
 #[test]
@@ -190,6 +199,10 @@ fn pieces_land_where_the_nodes_file_says() {
     let tagged = &big["{tag}list"];
     assert_eq!(tagged["landing"]["nodes"].as_array().unwrap().len(), 1);
     assert!(words(tagged).contains("all pieces stay in slot") && words(tagged).contains("leave the braces out"));
+    // Names that are hidden would land elsewhere.
+    let secret = write(dir.path(), "secret", b"a secret that is long enough");
+    let hidden = run(&[&["--redact", arg(&secret)], &args[..]].concat()).expect(0).json();
+    assert!(big_keys(&hidden).values().all(|big| big["landing"].is_null() && !words(big).contains("would land")));
     // Of one dump of no cluster, there is nothing to say.
     let alone = big_keys(&run(&["--json", "--big", "set=20", arg(&path)]).expect(0).json());
     assert!(alone["plain"]["landing"].is_null() && !words(&alone["plain"]).contains("would land"));

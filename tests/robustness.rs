@@ -19,7 +19,7 @@ use rdbscope::input::{DumpInput, Source};
 use rdbscope::measure::Measured;
 use rdbscope::memory::{Allocator, Model, ModelOptions, Server, Thresholds};
 use rdbscope::pipeline::{self, Counter, DumpResult, FileFacts, Setup};
-use rdbscope::rdb::{Cursor, Header, Item, RdbStr, Reader, SliceCursor, StreamCursor};
+use rdbscope::rdb::{Cursor, Header, Item, RdbStr, Reader, SliceCursor, StoredValue, StreamCursor};
 use rdbscope::value::{self, Packed, Score, Scratch, StreamFacts, StreamId, Visit};
 
 // --------------------------------------------------------------------------------------------------------------- tools
@@ -32,7 +32,7 @@ struct Sum {
 }
 
 impl Fold for Sum {
-    fn observe(&mut self, measured: &Measured<'_>) {
+    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
         self.memory_bytes += measured.record.memory_bytes.unwrap_or(0);
         self.broken += u64::from(measured.fault.is_some());
     }
