@@ -268,7 +268,8 @@ fn add_totals(sum: &mut TotalsRow, more: &TotalsRow) {
     sum.key_tables_bytes += more.key_tables_bytes;
     sum.memory_usage_bytes += more.memory_usage_bytes;
     sum.serialized_bytes += more.serialized_bytes;
-    sum.elements += more.elements;
+    // A stream's length is a claim.
+    sum.elements = sum.elements.wrapping_add(more.elements);
 }
 
 fn place_all(dumps: &[ReadDump], topology: Option<&Topology>) -> Vec<Placed> {
