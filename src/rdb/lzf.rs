@@ -125,7 +125,7 @@ fn inflate_end(input: &[u8], output: &mut [u8], mut from: usize, mut to: usize) 
         }
         let low = *input.get(from).ok_or(at)?;
         from += 1;
-        let distance = (usize::from(control & 0x1f) << 8 | usize::from(low)) + 1;
+        let distance = distance(control, low);
         if distance > to || len > output.len() - to {
             return Err(at);
         }
@@ -133,6 +133,47 @@ fn inflate_end(input: &[u8], output: &mut [u8], mut from: usize, mut to: usize) 
         to += len;
     }
     if to == output.len() { Ok(()) } else { Err(input.len()) }
+}
+
+/// Unpacks as much of `input` as fits into `output`, or as there is and is in order. Says how many bytes that is.
+pub fn inflate_start(input: &[u8], output: &mut [u8]) -> usize {
+    let (mut rest, mut to) = (input, 0);
+    while let Some((&control, after)) = rest.split_first() {
+        let room = output.len() - to;
+        match (control, after) {
+            (0..0x20, run) => {
+                let len = usize::from(control) + 1;
+                let there = len.min(run.len()).min(room);
+                output[to..to + there].copy_from_slice(&run[..there]);
+                to += there;
+                rest = run.get(len..).unwrap_or_default();
+            }
+            (0xe0.., &[more, low, ref after @ ..]) => {
+                let Some(from) = to.checked_sub(distance(control, low)) else { break };
+                let len = (usize::from(more) + 9).min(room);
+                copy_within(output, from, to, len);
+                to += len;
+                rest = after;
+            }
+            (0x20..0xe0, &[low, ref after @ ..]) => {
+                let Some(from) = to.checked_sub(distance(control, low)) else { break };
+                let len = (usize::from(control >> 5) + 2).min(room);
+                copy_within(output, from, to, len);
+                to += len;
+                rest = after;
+            }
+            _ => break,
+        }
+        if to == output.len() {
+            break;
+        }
+    }
+    to
+}
+
+/// How far back a copy begins.
+fn distance(control: u8, low: u8) -> usize {
+    (usize::from(control & 0x1f) << 8 | usize::from(low)) + 1
 }
 
 /// Copies `len` bytes forward inside `bytes`; the ranges may overlap, then the pattern repeats.
@@ -180,6 +221,14 @@ mod tests {
     }
 
     #[test]
+    fn the_start_of_what_is_broken_is_what_is_in_order() {
+        for (input, there) in [(&[0x02, b'a'][..], 1), (&[0x00, b'a', 0x20, 0x01], 1), (&[0x00, b'a', 0xe0, 0x00], 1)] {
+            assert_eq!(inflate_start(input, &mut [0; 9]), there);
+        }
+        assert_eq!(inflate_start(&[0x00, b'a', 0xe0, 0xff, 0x00], &mut [0; 9]), 9);
+    }
+
+    #[test]
     fn agrees_with_the_lzf_crate() {
         let mut seed = 7u32;
         for round in 0..400usize {
@@ -193,6 +242,14 @@ mod tests {
             if let Ok(packed) = lzf::compress(&data) {
                 assert_eq!(unpack(&packed, data.len()).unwrap(), data);
                 assert_eq!(lzf::decompress(&packed, data.len()).unwrap(), data);
+                // The start of it, also from the start of the packed form, and with more room than there is.
+                for len in [0, 1, data.len() / 2, data.len(), data.len() + 9] {
+                    let mut start = vec![0; len];
+                    let there = inflate_start(&packed, &mut start);
+                    assert_eq!(start[..there], data[..len.min(data.len())]);
+                    let there = inflate_start(&packed[..packed.len() / 2], &mut start);
+                    assert_eq!(start[..there], data[..there]);
+                }
             }
         }
     }

@@ -13,6 +13,7 @@
 //! | [`lzf`] | decompression into a buffer used again |
 //! | [`skip`] | where a value ends, without decoding it |
 //! | [`reader`] | the sequence of items in a file |
+//! | [`stored`] | the first bytes of a value once more |
 //! | [`crc64`] | the checksum |
 //! | [`fault`] | what can be wrong, and where |
 
@@ -25,6 +26,7 @@ pub mod header;
 pub mod lzf;
 pub mod reader;
 pub mod skip;
+pub mod stored;
 pub mod string;
 
 pub use constants::{Dialect, Opcode, TypeByte};
@@ -32,4 +34,5 @@ pub use cursor::{Cursor, SliceCursor, StreamCursor};
 pub use fault::{Fault, FaultKind};
 pub use header::Header;
 pub use reader::{Item, KeyHead, Reader};
+pub use stored::StoredValue;
 pub use string::RdbStr;

@@ -5,6 +5,7 @@ use super::cursor::{Cursor, SliceCursor};
 use super::fault::{Fault, FaultKind, Parse};
 use super::header::{HEADER_LEN, Header};
 use super::skip::{skip_module_items, skip_value};
+use super::stored::StoredValue;
 use super::string::RdbStr;
 use crate::value::{self, Scratch, Visit};
 
@@ -265,6 +266,14 @@ impl<'a> Reader<'a> {
                 Err(fault)
             }
         }
+    }
+
+    /// The value of `head`, the key that [`Reader::next_item`] gave last, once it has been read.
+    #[inline(always)]
+    pub fn stored(&self, head: &KeyHead<'_>) -> StoredValue<'a> {
+        let end = self.cursor.position();
+        let from = end - (self.cursor.offset() - head.value_at) as usize;
+        StoredValue { kind: head.kind, dialect: self.header.dialect, data: self.cursor.data(), from, end }
     }
 
     /// Passes over the value of the key just read, if it was not read.

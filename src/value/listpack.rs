@@ -66,6 +66,18 @@ pub(super) fn walk<E: Entries>(blob: Blob<'_>, mut each: E) -> Parse<u64> {
     Ok(entries)
 }
 
+/// Gives every entry of a listpack to `each`.
+///
+/// # Errors
+/// If it is none, once the entries before the fault were given.
+pub fn each_entry(bytes: &[u8], mut each: impl FnMut(RdbStr<'_>)) -> Parse<()> {
+    let entry = |entry: RdbStr<'_>| -> Parse<()> {
+        each(entry);
+        Ok(())
+    };
+    walk(Blob { bytes, at: 0 }, entry).map(|_| ())
+}
+
 /// Bytes before a string, and of the string itself, if the entry that begins with `first` at the start of `at` is one.
 #[inline(always)]
 fn string_head(at: &[u8], first: u8) -> Option<Option<(usize, usize)>> {

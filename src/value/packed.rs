@@ -23,7 +23,7 @@ pub(super) trait Entries {
     fn entry(&mut self, entry: RdbStr<'_>) -> Parse<()>;
 }
 
-#[cfg(test)]
+/// Where speed does not matter, a closure does.
 impl<F: FnMut(RdbStr<'_>) -> Parse<()>> Entries for F {
     const GROUP: u64 = 1;
     const CHECKS: bool = true;

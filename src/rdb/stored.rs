@@ -1,0 +1,114 @@
+//! The first bytes of a value as the dump has it, to be looked at once more.
+
+use super::constants::{Dialect, TypeByte};
+use super::cursor::Cursor;
+use super::fault::{Fault, FaultKind, Parse};
+use super::string::RdbStr;
+use crate::value::{self, Scratch, Visit};
+
+/// Most bytes of a value that are looked at: as many of a mapped file as of a pipe, where no more are kept.
+pub const START_BYTES: usize = 256 << 10;
+
+/// A value that has been read, or the start of one.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredValue<'a> {
+    /// How it is stored.
+    pub kind: TypeByte,
+    /// Whose types those are.
+    pub dialect: Dialect,
+    /// The bytes in which the value lies.
+    pub data: &'a [u8],
+    /// Where it begins in them.
+    pub from: usize,
+    /// Where it ends, or what is known of it.
+    pub end: usize,
+}
+
+impl StoredValue<'_> {
+    /// Tells `visit` what is in the first [`START_BYTES`], of which the last string may be given cut. Says how many bytes
+    /// that string lacks, if it is stored as it is. What is wrong with the value is not told.
+    pub fn visit_start<V: Visit>(&self, visit: &mut V) -> u64 {
+        let value = self.data.get(self.from..self.end).unwrap_or_default();
+        let mut cursor = StartCursor { data: &value[..value.len().min(START_BYTES)], pos: 0, missing: 0 };
+        let _ = value::decode(&mut cursor, self.kind, self.dialect, &mut Scratch::default(), visit);
+        cursor.missing
+    }
+}
+
+/// Reads the start of a value, and gives of a string that goes on behind it what is there.
+struct StartCursor<'a> {
+    data: &'a [u8],
+    pos: usize,
+    missing: u64,
+}
+
+impl StartCursor<'_> {
+    fn rest(&self) -> usize {
+        self.data.len() - self.pos
+    }
+}
+
+impl Cursor for StartCursor<'_> {
+    fn offset(&self) -> u64 {
+        self.pos as u64
+    }
+
+    fn take(&mut self, n: usize) -> Parse<&[u8]> {
+        if n > self.rest() {
+            let at = self.data.len() as u64;
+            return Err(Fault { at, kind: FaultKind::Truncated { needed: (n - self.rest()) as u64 } });
+        }
+        self.pos += n;
+        Ok(&self.data[self.pos - n..self.pos])
+    }
+
+    fn skip(&mut self, n: u64) -> Parse<()> {
+        self.take_claimed(n).map(|_| ())
+    }
+
+    fn raw_string(&mut self, n: u64) -> Parse<RdbStr<'_>> {
+        let have = usize::try_from(n).unwrap_or(usize::MAX).min(self.rest());
+        self.missing = n - have as u64;
+        Ok(RdbStr::Raw(self.take(have)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Lengths(Vec<u64>);
+    impl Visit for Lengths {
+        fn element(&mut self, element: RdbStr<'_>) {
+            self.0.push(element.len());
+        }
+    }
+
+    #[test]
+    fn the_last_string_is_cut() {
+        let long = vec![b'x'; START_BYTES];
+        let head = (START_BYTES as u32).to_be_bytes();
+        let data = [b"before\x02\x03abc\x80", &head[..], &long, b"\x01z"].concat();
+        let value = StoredValue { kind: TypeByte::SET, dialect: Dialect::Redis, data: &data, from: 6, end: data.len() };
+        let mut lengths = Lengths::default();
+        // The count, a string of three, the length of the next.
+        let cut = 1 + 4 + 5;
+        assert_eq!(value.visit_start(&mut lengths), cut);
+        assert_eq!(lengths.0, [3, START_BYTES as u64 - cut]);
+    }
+
+    #[test]
+    fn what_is_short_or_broken_is_told_as_far_as_it_goes() {
+        for (data, told) in
+            [(&b"\x02\x01a\x01b"[..], &[1, 1][..]), (b"\x02\x01a\xc4", &[1]), (b"\x02", &[]), (b"", &[])]
+        {
+            let value = StoredValue { kind: TypeByte::LIST, dialect: Dialect::Redis, data, from: 0, end: data.len() };
+            let mut lengths = Lengths::default();
+            assert_eq!(value.visit_start(&mut lengths), 0);
+            assert_eq!(lengths.0, told, "{data:?}");
+        }
+        let beyond = StoredValue { kind: TypeByte::LIST, dialect: Dialect::Redis, data: b"\x01", from: 9, end: 12 };
+        assert_eq!(beyond.visit_start(&mut Lengths::default()), 0);
+    }
+}
