@@ -4,7 +4,7 @@ use std::io;
 
 use super::Fold;
 use crate::measure::Measured;
-use crate::rdb::Fault;
+use crate::rdb::{Fault, StoredValue};
 use crate::record::ValueType;
 use crate::value::Repeats;
 
@@ -50,7 +50,7 @@ pub struct Integrity {
 }
 
 impl Fold for Integrity {
-    fn observe(&mut self, measured: &Measured<'_>) {
+    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
         let record = &measured.record;
         if let Some(fault) = measured.fault {
             self.damaged += 1;

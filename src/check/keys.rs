@@ -9,6 +9,7 @@ use super::rules::{BigKey, Bytes, Glob, Level, Rules};
 use crate::analyze::integrity::Integrity;
 use crate::analyze::{Aggregate, Fold, TopKeys};
 use crate::measure::Measured;
+use crate::rdb::StoredValue;
 use crate::record::{KeyRecord, ValueType};
 
 /// Keys that are named for each rule; the rest is counted.
@@ -147,7 +148,7 @@ impl KeySums {
 
 impl Fold for KeySums {
     #[inline]
-    fn observe(&mut self, measured: &Measured<'_>) {
+    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
         let record = &measured.record;
         let size = size_of(record);
         if size.0 > self.least.0 || size.1 > self.least.1 {
@@ -211,10 +212,10 @@ pub struct Checked {
 
 impl Fold for Checked {
     #[inline]
-    fn observe(&mut self, measured: &Measured<'_>) {
-        self.aggregate.observe(measured);
-        self.keys.observe(measured);
-        self.integrity.observe(measured);
+    fn observe(&mut self, measured: &Measured<'_>, value: StoredValue<'_>) {
+        self.aggregate.observe(measured, value);
+        self.keys.observe(measured, value);
+        self.integrity.observe(measured, value);
     }
 
     fn merge(&mut self, other: Checked) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::args::{CheckArgs, CheckForm, FailOn, NameArgs};
+use super::args::{BigArgs, CheckArgs, CheckForm, FailOn, NameArgs};
 use super::dumps::Run;
 use super::run::REPORT_TOP;
 use super::target::TargetFile;
@@ -35,7 +35,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Error> {
     }
     let mut rules = read_rules(args.rules.as_deref())?;
     let targets = Targets::create(args)?;
-    let run = Run::new(&args.input, &NameArgs::default(), REPORT_TOP)?;
+    let run = Run::new(&args.input, &NameArgs::default(), &BigArgs::default(), REPORT_TOP)?;
     let baseline = args.baseline.as_deref().map(baseline).transpose()?;
     let now = match run.options.now_ms {
         Some(ms) => Timestamp::from_millisecond(ms).map_err(|error| Error::usage(format!("--now: {error}")))?,
