@@ -8,6 +8,7 @@
 //! value     what lies inside a value            -> calls of a value::Visit
 //! memory    what that costs on a server         -> memory::Measure
 //! measure   one decoding for all of it          -> record::KeyRecord
+//! access    logs of what was accessed         -> access::AccessLog
 //! analyze   sums in any order                   -> analyze::Aggregate, analyze::Summary
 //! cluster   slots, owners, replicas
 //! pipeline  all of the above on all cores
@@ -46,6 +47,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
+pub mod access;
 pub mod analyze;
 pub mod check;
 pub mod cli;
