@@ -1,12 +1,14 @@
 //! Puts the dumps of a run together into one [`Summary`]: which count, which node each is of, what stands out.
 
 mod big;
+mod hot;
 mod owners;
 mod read;
 mod rebalance;
 mod redact;
 pub mod stored;
 
+pub use hot::watch;
 pub use read::{KeyName, ReadDump, ReadError};
 pub use rebalance::RebalanceOptions;
 pub use redact::redact;
@@ -15,14 +17,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::hot::HotSources;
+use self::owners::Owners;
+use crate::access::AccessLog;
 use crate::analyze::aggregate::{Aggregate, SlotTotals};
 use crate::analyze::big::Judgement;
 use crate::analyze::cost::CostModel;
+use crate::analyze::hot::{ColdKey, ColdRow, FreqRow, HotKey, LFU_LOG_FACTOR, cold_steps, estimated_hits, freq_bands};
 use crate::analyze::pattern::PatternOptions;
 use crate::analyze::pieces::SlotOwners;
 use crate::analyze::summary::{self, *};
 use crate::analyze::thresholds::{BigThresholds, Severity};
-use crate::analyze::{Fold, TopKeys};
+use crate::analyze::{Fold, TopKey, TopKeys};
 use crate::cluster::placement::{self, DumpPrint, Placed, SlotPrint};
 use crate::cluster::topology::{Topology, format_ranges, ranges};
 use crate::error::Exit;
@@ -142,7 +148,12 @@ const PATTERNS: usize = 200;
 const HEAVY_SLOTS: usize = 20;
 
 /// Puts the dumps together. Also gives the code that the program is to end with.
-pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&Topology>) -> (Summary, Exit) {
+pub fn summarize(
+    dumps: Vec<ReadDump>,
+    options: &RunOptions,
+    topology: Option<&Topology>,
+    log: Option<&AccessLog>,
+) -> (Summary, Exit) {
     let names: Vec<String> = dumps.iter().map(|dump| dump.name.clone()).collect();
     let placed = place_all(&dumps, topology);
     let exit = dumps.iter().map(ReadDump::exit).max().unwrap_or(Exit::Done);
@@ -155,17 +166,23 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
     let slots: Vec<(&str, &[SlotTotals])> =
         counted.iter().map(|&i| (names[i].as_str(), &*dumps[i].fold.slots)).collect();
     let slots_row = slots_row(&slots, HEAVY_SLOTS);
+    let hottest_slots = hot::hot_slots(&slots);
     let cluster = cluster_row(&dumps, &counted, &placed, &nodes, topology);
     let imbalance = imbalance(&nodes);
     let planned = (cluster.is_some() || options.rebalance.is_some())
         .then(|| rebalance::planned(&dumps, &counted, &placed, options, topology))
         .flatten();
 
-    let owners = match (&cluster, topology) {
+    let is_cluster = rows.iter().any(|row| row.cluster_mode);
+    let owners = if options.redacted {
+        Owners::unknown("names are hidden here, and other names lie in other slots")
+    } else {
+        Owners::new(&dumps, &counted, &placed, topology, is_cluster)
+    };
+    let slot_owners = match (&cluster, topology) {
         (None, None) => SlotOwners::default(),
-        // Other names lie in other slots.
         _ if options.redacted => SlotOwners::default(),
-        _ => owners::slot_owners(&dumps, &counted, &placed, topology),
+        _ => owners.of_slots(),
     };
     let servers = dumps.iter().map(|dump| (dump.name.clone(), options.models(&dump.facts).0.server));
     let servers: Vec<(String, Server)> = servers.collect();
@@ -194,14 +211,37 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
     let bands = freq_bands(&sum);
     let idle = idle_rows(&sum);
     let comparisons = comparisons(options, &others);
-    let Aggregate { biggest, longest, hottest, gravest, biggest_of_type, patterns, .. } = sum;
-    let key_rows = |top: TopKeys| key_rows(top.into_sorted().into_iter().take(options.top), &names);
-    let freq = bands.map(|bands| FreqRow { bands, hottest: key_rows(hottest) });
+    let cold_steps = cold_steps(&sum);
+    let Aggregate {
+        biggest, longest, hottest, hot_and_big, coldest, found, gravest, biggest_of_type, patterns, ..
+    } = sum;
+    let first = |top: TopKeys| -> Vec<TopKey> { top.into_sorted().into_iter().take(options.top).collect() };
+    let key_rows = |keys: &[TopKey]| key_rows(keys, &names);
+    let (hottest, hot_and_big) = (first(hottest), first(hot_and_big));
+    let freq = bands.map(|bands| FreqRow {
+        lfu_log_factor: LFU_LOG_FACTOR,
+        estimated_hits: bands.iter().map(|band| band.estimated_hits).sum(),
+        bands,
+        hottest: key_rows(&hottest).into_iter().map(HotKey::new).collect(),
+        hottest_slots,
+    });
+    let cold = cold_steps
+        .map(|at_least| ColdRow { at_least, keys: key_rows(&first(coldest)).into_iter().map(ColdKey::new).collect() });
+    let access = log.map(|log| hot::access_row(log, &found, &names, &owners, options.top));
+    let hot_keys = HotSources {
+        access: log.zip(access.as_ref()),
+        hottest: &hottest,
+        hot_and_big: &hot_and_big,
+        names: &names,
+        owners: &owners,
+        thresholds: &options.big,
+    }
+    .hot_keys();
     let (patterns, patterns_left_out) = pattern_rows(patterns.finish(), PATTERNS);
     let biggest_of_type = TYPE_NAMES
         .iter()
         .zip(biggest_of_type)
-        .map(|(value_type, top)| TypeTop { value_type, keys: key_rows(top) })
+        .map(|(value_type, top)| TypeTop { value_type, keys: key_rows(&first(top)) })
         .filter(|top| !top.keys.is_empty())
         .collect();
     for (row, placed) in rows.iter_mut().zip(&placed) {
@@ -209,7 +249,7 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
             row.notes.push("no node of the nodes file owns the slots of its keys".to_owned());
         }
     }
-    let judgement = Judgement { thresholds: &options.big, costs: &options.costs, owners: &owners };
+    let judgement = Judgement { thresholds: &options.big, costs: &options.costs, owners: &slot_owners };
     let big_keys = big::big_keys(gravest, &types, &judgement, &servers);
     let mut summary = Summary {
         schema: SCHEMA,
@@ -228,10 +268,13 @@ pub fn summarize(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&T
         expiry,
         freq,
         idle,
+        cold,
+        access,
+        hot_keys,
         big_thresholds: options.big,
         big_keys,
-        biggest: key_rows(biggest),
-        longest: key_rows(longest),
+        biggest: key_rows(&first(biggest)),
+        longest: key_rows(&first(longest)),
         biggest_of_type,
         patterns,
         patterns_left_out,
@@ -259,6 +302,7 @@ fn empty_options(options: &RunOptions) -> crate::analyze::aggregate::AggregateOp
         compare_names: false,
         own_slots: None,
         patterns: Arc::default(),
+        watch: None,
     }
 }
 
@@ -416,7 +460,10 @@ fn node_row(fold: &Aggregate, dump: &DumpRow, node: Option<usize>, topology: Opt
                 .sum()
         }),
         by_type,
-        heat: (!fold.freq.is_empty()).then(|| slots.iter().map(|slot| slot.heat).sum()),
+        heat: (!fold.freq.is_empty())
+            .then(|| (0u64..).zip(&fold.freq).map(|(counter, (keys, _))| counter * keys).sum()),
+        estimated_hits: (!fold.freq.is_empty())
+            .then(|| (0u8..=255).zip(&fold.freq).map(|(counter, (keys, _))| estimated_hits(counter) * keys).sum()),
         used_memory_bytes: dump.used_memory_bytes,
     }
 }
@@ -499,13 +546,13 @@ fn imbalance(nodes: &[NodeRow]) -> Option<Imbalance> {
     let largest = nodes.iter().max_by_key(|node| node.totals.footprint_bytes)?;
     let mean = nodes.iter().map(|node| node.totals.footprint_bytes).sum::<u64>() / nodes.len() as u64;
     let per_mille = |part: u64, whole: u64| (whole > 0).then(|| (u128::from(part) * 1000 / u128::from(whole)) as u64);
-    let heats: Option<Vec<u64>> = nodes.iter().map(|node| node.heat).collect();
+    let hits: Option<Vec<u64>> = nodes.iter().map(|node| node.estimated_hits).collect();
     Some(Imbalance {
         largest_node: largest.name.clone(),
         largest_bytes: largest.totals.footprint_bytes,
         mean_bytes: mean,
         max_to_mean_per_mille: per_mille(largest.totals.footprint_bytes, mean)?,
-        heat_max_to_min_per_mille: heats.and_then(|heats| per_mille(*heats.iter().max()?, *heats.iter().min()?)),
+        estimated_hits_max_to_min_per_mille: hits.and_then(|hits| per_mille(*hits.iter().max()?, *hits.iter().min()?)),
     })
 }
 
@@ -637,6 +684,7 @@ fn findings(summary: &Summary) -> Vec<Finding> {
     }
     imbalance_findings(summary, &mut add);
     findings.extend(big::findings(&summary.big_keys));
+    findings.extend(hot::findings(summary));
     let mut add = |severity, kind, text: String, advice: &str| {
         findings.push(Finding { severity, kind, text, advice: advice.to_owned(), big_key: None });
     };
@@ -672,6 +720,17 @@ fn findings(summary: &Summary) -> Vec<Finding> {
 
 fn imbalance_findings(summary: &Summary, add: &mut impl FnMut(Severity, FindingKind, String, &str)) {
     let Some(imbalance) = &summary.imbalance else { return };
+    if let Some(ratio @ 3001..) = imbalance.estimated_hits_max_to_min_per_mille {
+        add(
+            Severity::Warning,
+            FindingKind::HotNode,
+            format!(
+                "the hottest node has {} the hits of the coolest, by the keys' access counters",
+                units::ratio(ratio as f64 / 1000.0)
+            ),
+            "Look at the hottest keys: copies under several names, a cache in the client or reads from replicas spread them.",
+        );
+    }
     let severity = match imbalance.max_to_mean_per_mille {
         2001.. => Severity::Critical,
         1301.. => Severity::Warning,
@@ -703,15 +762,4 @@ fn imbalance_findings(summary: &Summary, add: &mut impl FnMut(Severity, FindingK
         ),
         advice,
     );
-    if let Some(heat @ 3001..) = imbalance.heat_max_to_min_per_mille {
-        add(
-            Severity::Warning,
-            FindingKind::HotNode,
-            format!(
-                "the hottest node sees {} the heat of the coolest, by the keys' access counters",
-                units::ratio(heat as f64 / 1000.0)
-            ),
-            "Look at the hottest keys: copies under several names, a cache in the client or reads from replicas spread them.",
-        );
-    }
 }

@@ -235,15 +235,17 @@ impl AccessLog {
     /// # Errors
     /// If one cannot be read, or is no such log.
     pub fn read(files: &LogFiles) -> Result<Option<AccessLog>, Error> {
-        let all = [(LogKind::Monitor, &files.monitor), (LogKind::Slowlog, &files.slowlog), (LogKind::Hits, &files.hits)];
+        let all =
+            [(LogKind::Monitor, &files.monitor), (LogKind::Slowlog, &files.slowlog), (LogKind::Hits, &files.hits)];
         let mut log = AccessLog::new(NAMES);
         for (kind, path) in all.into_iter().flat_map(|(kind, paths)| paths.iter().map(move |path| (kind, path))) {
             let mut source = Source::new(kind, path);
-            let read = open(path).map(|reader| BufReader::with_capacity(1 << 18, reader)).and_then(|reader| match kind {
-                LogKind::Monitor => monitor::read(reader, &mut source, &mut log),
-                LogKind::Slowlog => slowlog::read(reader, &mut source, &mut log),
-                LogKind::Hits => hits::read(reader, &mut source, &mut log),
-            });
+            let read =
+                open(path).map(|reader| BufReader::with_capacity(1 << 18, reader)).and_then(|reader| match kind {
+                    LogKind::Monitor => monitor::read(reader, &mut source, &mut log),
+                    LogKind::Slowlog => slowlog::read(reader, &mut source, &mut log),
+                    LogKind::Hits => hits::read(reader, &mut source, &mut log),
+                });
             read.map_err(|error| Error::unreadable(path, error))?;
             if !source.is_understood {
                 let line = source.first_malformed_line.unwrap_or(1);

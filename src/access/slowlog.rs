@@ -312,7 +312,11 @@ mod tests {
         assert_eq!(given.log.of(b"list").slow_us, 20_000);
         let two = format!("{}{}", raw(), raw());
         assert_eq!(slowlog(&two).source.commands, 10);
-        let two = format!("{}{}", numbered(), "1) 1) (integer) 3\n   2) (integer) 1795386438\n   3) (integer) 5\n   4) 1) \"GET\"\n      2) \"x\"\n");
+        let two = format!(
+            "{}{}",
+            numbered(),
+            "1) 1) (integer) 3\n   2) (integer) 1795386438\n   3) (integer) 5\n   4) 1) \"GET\"\n      2) \"x\"\n"
+        );
         assert_eq!(slowlog(&two).log.of(b"x").slow_us, 5);
     }
 

@@ -1,5 +1,6 @@
 //! All sums that a report needs, gathered in one pass over the keys.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,10 +10,11 @@ use super::Fold;
 use super::big::BIG_KEYS;
 use super::compression::CompressionSample;
 use super::histogram::Histogram;
+use super::hot::{Found, FoundNames, HOT_COUNTER, Watch, estimated_hits};
 use super::pattern::{PatternKey, PatternRules, PatternTable};
 use super::stored;
 use super::thresholds::{BigThresholds, Severity};
-use super::top::TopKeys;
+use super::top::{TopKey, TopKeys};
 use crate::cluster::slot::SLOTS;
 use crate::escape;
 use crate::measure::Measured;
@@ -38,6 +40,8 @@ pub struct AggregateOptions {
     pub own_slots: Option<Arc<[bool]>>,
     /// How names become patterns.
     pub patterns: Arc<PatternRules>,
+    /// Names whose keys are remembered.
+    pub watch: Option<Arc<Watch>>,
 }
 
 /// Keys and bytes.
@@ -143,8 +147,8 @@ pub struct SlotTotals {
     pub keys: u64,
     /// Sum of footprints.
     pub footprint_bytes: u64,
-    /// Sum of access counters.
-    pub heat: u64,
+    /// Hits by the access counters.
+    pub estimated_hits: u64,
     /// Sum of the names' hashes, if asked for: tells a replica's dump from one of other keys in the same slots.
     pub names: u64,
 }
@@ -223,6 +227,13 @@ pub struct Aggregate {
     pub hottest: TopKeys,
     /// Big keys, the critical ones first, then by how far beyond a threshold; each with a sample of its value compressed.
     pub gravest: TopKeys,
+    /// Hot keys that are big, most estimated hits times footprint first.
+    pub hot_and_big: TopKeys,
+    /// Largest by idle time times footprint.
+    pub coldest: TopKeys,
+    /// The names that are watched for, as far as they were found.
+    #[serde(with = "stored::found")]
+    pub found: FoundNames,
     /// Key patterns.
     pub patterns: PatternTable,
     /// Keys with module metadata, with a broken value, outside the node's slots.
@@ -252,6 +263,9 @@ impl Aggregate {
             longest: TopKeys::new(options.top),
             hottest: TopKeys::new(options.top),
             gravest: TopKeys::new(BIG_KEYS),
+            hot_and_big: TopKeys::new(options.top),
+            coldest: TopKeys::new(options.top),
+            found: FoundNames::new(),
             patterns: PatternTable::new(Arc::clone(&options.patterns)),
             damaged_keys: 0,
             damages: Vec::new(),
@@ -294,6 +308,7 @@ impl Aggregate {
         for list in self.lists() {
             list.for_each(&mut |of_dump, _| *of_dump = dump);
         }
+        self.found.values_mut().for_each(|found| found.key.dump = dump);
         match self.figures().find(|figure| *figure > MOST) {
             Some(figure) => Err(format!("{figure} is beyond what a server can have")),
             None => Ok(()),
@@ -310,20 +325,31 @@ impl Aggregate {
         });
         let totals = groups.map(|group| &group.totals).chain(&self.expiring);
         let totals = totals.chain(self.databases.values().map(|(totals, _)| totals)).flat_map(Totals::figures);
-        let slots = self.slots.iter().flat_map(|slot| [slot.keys, slot.footprint_bytes, slot.heat]);
+        let slots = self.slots.iter().flat_map(|slot| [slot.keys, slot.footprint_bytes, slot.estimated_hits]);
         let heat = self.freq.iter().chain(&self.idle).flat_map(|(keys, bytes)| [*keys, *bytes]);
-        let lists =
-            [&self.biggest, &self.longest, &self.hottest, &self.gravest].into_iter().chain(&self.biggest_of_type);
+        let lists = [&self.biggest, &self.longest, &self.hottest, &self.gravest, &self.hot_and_big, &self.coldest]
+            .into_iter()
+            .chain(&self.biggest_of_type);
         let keys = lists.flat_map(TopKeys::figures);
-        let rest = [self.damaged_keys].into_iter().chain(self.databases.values().map(|(_, expires)| *expires));
+        let rest = [self.damaged_keys]
+            .into_iter()
+            .chain(self.found.values().map(|found| found.keys))
+            .chain(self.databases.values().map(|(_, expires)| *expires));
         of_groups.chain(totals).chain(slots).chain(heat).chain(keys).chain(rest).chain(self.patterns.figures())
     }
 
     /// The lists of the largest keys.
     fn lists(&mut self) -> impl Iterator<Item = &mut TopKeys> {
-        [&mut self.biggest, &mut self.longest, &mut self.hottest, &mut self.gravest]
-            .into_iter()
-            .chain(&mut self.biggest_of_type)
+        [
+            &mut self.biggest,
+            &mut self.longest,
+            &mut self.hottest,
+            &mut self.gravest,
+            &mut self.hot_and_big,
+            &mut self.coldest,
+        ]
+        .into_iter()
+        .chain(&mut self.biggest_of_type)
     }
 
     /// Lets `visit` change every name of a key that is here, apart from the patterns.
@@ -332,6 +358,10 @@ impl Aggregate {
             list.for_each(&mut |_, name| visit(name));
         }
         self.damages.iter_mut().for_each(|damage| visit(&mut damage.key));
+        for mut found in std::mem::take(&mut self.found).into_values() {
+            visit(&mut found.key.key);
+            self.found.insert(found.key.key.clone(), found);
+        }
         for (slot, mut name) in std::mem::take(&mut self.misplaced) {
             visit(&mut name);
             self.misplaced.insert((slot, name));
@@ -431,6 +461,11 @@ impl Aggregate {
             *keys += 1;
             *bytes += footprint;
             self.hottest.observe(u64::from(freq) << 48 | footprint.min((1 << 48) - 1), self.options.dump, record);
+            self.slots[usize::from(record.slot)].estimated_hits += estimated_hits(freq);
+            if freq >= HOT_COUNTER && self.options.big.is_big(record) {
+                let measure = estimated_hits(freq).saturating_mul(footprint);
+                self.hot_and_big.observe(measure, self.options.dump, record);
+            }
         }
         if let Some(seconds) = record.idle_seconds {
             if self.idle.is_empty() {
@@ -439,6 +474,7 @@ impl Aggregate {
             let bucket = IDLE_BUCKETS.iter().position(|(until, _)| seconds < *until).unwrap_or(IDLE_BUCKETS.len());
             self.idle[bucket].0 += 1;
             self.idle[bucket].1 += footprint;
+            self.coldest.observe(footprint.saturating_mul(seconds), self.options.dump, record);
         }
     }
 
@@ -469,6 +505,12 @@ impl Aggregate {
     }
 
     #[cold]
+    fn observe_watched(&mut self, record: KeyRecord<'_>) {
+        let found = Found { key: TopKey::new(self.options.dump, &record, None), keys: 1 };
+        add_found(&mut self.found, record.key.into(), found);
+    }
+
+    #[cold]
     fn observe_damage(&mut self, key: &[u8], fault: &Fault) {
         self.damaged_keys += 1;
         self.damages.push(Damage { at: fault.at, key: key.into(), what: fault.kind.to_string() });
@@ -480,6 +522,15 @@ impl Aggregate {
     fn cut_damages(&mut self) {
         self.damages.sort();
         self.damages.truncate(DAMAGES);
+    }
+}
+
+fn add_found(names: &mut FoundNames, name: Box<[u8]>, found: Found) {
+    match names.entry(name) {
+        Entry::Vacant(place) => {
+            place.insert(found);
+        }
+        Entry::Occupied(mut known) => known.get_mut().merge(found),
     }
 }
 
@@ -533,7 +584,6 @@ impl Fold for Aggregate {
         let slot = &mut self.slots[usize::from(record.slot)];
         slot.keys += 1;
         slot.footprint_bytes += footprint;
-        slot.heat += u64::from(record.freq.unwrap_or(0));
         if self.options.compare_names {
             slot.names = slot.names.wrapping_add(name_hash(record.key));
         }
@@ -541,6 +591,11 @@ impl Fold for Aggregate {
             && !own[usize::from(record.slot)]
         {
             self.observe_misplaced(*record);
+        }
+        if let Some(watch) = &self.options.watch
+            && watch.has(record)
+        {
+            self.observe_watched(*record);
         }
         let expired = self.observe_expiry(record);
         self.observe_heat(record);
@@ -587,7 +642,7 @@ impl Fold for Aggregate {
         for (sum, slot) in self.slots.iter_mut().zip(&other.slots) {
             sum.keys += slot.keys;
             sum.footprint_bytes += slot.footprint_bytes;
-            sum.heat += slot.heat;
+            sum.estimated_hits += slot.estimated_hits;
             sum.names = sum.names.wrapping_add(slot.names);
         }
         for (sum, totals) in self.expiring.iter_mut().zip(&other.expiring) {
@@ -605,6 +660,9 @@ impl Fold for Aggregate {
         self.longest.merge(other.longest);
         self.hottest.merge(other.hottest);
         self.gravest.merge(other.gravest);
+        self.hot_and_big.merge(other.hot_and_big);
+        self.coldest.merge(other.coldest);
+        other.found.into_iter().for_each(|(name, found)| add_found(&mut self.found, name, found));
         for (sum, keys) in self.biggest_of_type.iter_mut().zip(other.biggest_of_type) {
             sum.merge(keys);
         }

@@ -8,6 +8,8 @@ pub mod big;
 pub mod compression;
 pub mod cost;
 pub mod histogram;
+pub mod hot;
+pub mod hot_remedy;
 pub mod integrity;
 pub mod pattern;
 pub mod pieces;

@@ -35,7 +35,8 @@ pub struct Step {
     pub text: String,
 }
 
-fn step(command: impl Into<String>, text: impl Into<String>) -> Step {
+/// A step of these words.
+pub(super) fn step(command: impl Into<String>, text: impl Into<String>) -> Step {
     Step { command: command.into(), text: text.into() }
 }
 

@@ -70,3 +70,19 @@ pub(super) mod misplaced {
         Ok(rows.into_iter().map(|Misplaced(slot, name)| (slot % SLOTS, name)).collect())
     }
 }
+
+/// Names that were looked for and found: each key has its own.
+pub(super) mod found {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::analyze::hot::{Found, FoundNames};
+
+    pub fn serialize<S: Serializer>(found: &FoundNames, serializer: S) -> Result<S::Ok, S::Error> {
+        found.values().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FoundNames, D::Error> {
+        let found = Vec::<Found>::deserialize(deserializer)?;
+        Ok(found.into_iter().map(|found| (found.key.key.clone(), found)).collect())
+    }
+}

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::aggregate::{Aggregate, EXPIRY_BUCKETS, Group, IDLE_BUCKETS, SlotTotals, Totals};
 use super::big::BigKeys;
 use super::histogram::Histogram;
+use super::hot::{AccessRow, ColdRow, FreqRow, HotKeys};
 use super::pattern::Pattern;
 use super::rebalance::Rebalance;
 use super::thresholds::{BigThresholds, Severity};
@@ -112,6 +113,14 @@ pub struct Summary {
     /// Idle times, where the dumps have them (an LRU policy).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle: Option<Vec<BucketRow>>,
+    /// Memory that has been idle, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cold: Option<ColdRow>,
+    /// Accesses by the logs that were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access: Option<AccessRow>,
+    /// What is hot, by counters or logs, and what to do about it.
+    pub hot_keys: HotKeys,
     /// From where on a key is big.
     pub big_thresholds: BigThresholds,
     /// The big keys, with what they cost and what to do about them.
@@ -293,6 +302,9 @@ pub enum FindingKind {
     ReplicaDump,
     UnmatchedDump,
     ExpiredKeys,
+    HotKey,
+    HotAndBig,
+    ColdMemory,
     Incomparable,
 }
 
@@ -340,6 +352,9 @@ pub struct NodeRow {
     /// Sum of the keys' access counters, where the dump has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heat: Option<u64>,
+    /// Hits of its keys by their access counters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimated_hits: Option<u64>,
     /// used_memory when the dump was saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub used_memory_bytes: Option<u64>,
@@ -366,9 +381,9 @@ pub struct Imbalance {
     pub mean_bytes: u64,
     /// Largest by mean, in thousandths: 1000 is even.
     pub max_to_mean_per_mille: u64,
-    /// Heat of the hottest by heat of the coolest, in thousandths, where the dumps have access counters.
+    /// Estimated hits of the hottest node by those of the coolest, in thousandths, where the dumps have access counters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub heat_max_to_min_per_mille: Option<u64>,
+    pub estimated_hits_max_to_min_per_mille: Option<u64>,
 }
 
 /// Which slots are whose.
@@ -508,25 +523,6 @@ pub struct BucketRow {
     pub footprint_bytes: u64,
 }
 
-/// Access counters.
-#[derive(Clone, Debug, Serialize)]
-pub struct FreqRow {
-    /// Keys by band of the counter.
-    pub bands: Vec<BucketRow>,
-    /// The hottest keys.
-    pub hottest: Vec<KeyRow>,
-}
-
-/// Bands of the logarithmic access counter, by their last value: it starts at 5, and with the default factor of 10 a hundred
-/// hits make 10, a thousand 18, a hundred thousand 142, a million 255.
-const FREQ_BANDS: [(usize, &str); 5] = [
-    (5, "0-5: new or cold"),
-    (18, "6-18: up to a thousand hits"),
-    (142, "19-142: up to a hundred thousand hits"),
-    (254, "143-254: up to a million hits"),
-    (255, "255: saturated"),
-];
-
 /// The largest keys of a type.
 #[derive(Clone, Debug, Serialize)]
 pub struct TypeTop {
@@ -645,21 +641,6 @@ pub fn expiry_row(aggregate: &Aggregate) -> ExpiryRow {
     ExpiryRow { persistent: (&aggregate.persistent()).into(), volatile: (&aggregate.volatile()).into(), buckets }
 }
 
-/// Keys by band of the access counter; absent without counters.
-pub fn freq_bands(aggregate: &Aggregate) -> Option<Vec<BucketRow>> {
-    if aggregate.freq.is_empty() {
-        return None;
-    }
-    let mut from = 0;
-    let bands = FREQ_BANDS.iter().map(|(last, label)| {
-        let (keys, footprint_bytes) =
-            aggregate.freq[from..=*last].iter().fold((0, 0), |sum, (keys, bytes)| (sum.0 + keys, sum.1 + bytes));
-        from = last + 1;
-        BucketRow { label, keys, footprint_bytes }
-    });
-    Some(bands.collect())
-}
-
 /// Keys by idle time; absent without idle times.
 pub fn idle_rows(aggregate: &Aggregate) -> Option<Vec<BucketRow>> {
     if aggregate.idle.is_empty() {
@@ -735,8 +716,8 @@ pub fn slots_row(nodes: &[(&str, &[SlotTotals])], heaviest: usize) -> SlotsRow {
 }
 
 /// The rows of the largest keys; `names` are those of the dumps.
-pub fn key_rows(keys: impl Iterator<Item = TopKey>, names: &[String]) -> Vec<KeyRow> {
-    keys.map(|key| KeyRow::new(&names[key.dump], &key.record(), Escape::Utf8)).collect()
+pub fn key_rows(keys: &[TopKey], names: &[String]) -> Vec<KeyRow> {
+    keys.iter().map(|key| KeyRow::new(&names[key.dump], &key.record(), Escape::Utf8)).collect()
 }
 
 /// The ranges as text, a few of them.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::summary::TYPE_NAMES;
+use super::summary::{KeyRow, TYPE_NAMES};
 use crate::record::{KeyRecord, ValueType};
 use crate::units;
 
@@ -182,6 +182,15 @@ impl BigThresholds {
             Some(Crossed { measure, severity, percent_of_warning: limits.percent(value) })
         };
         measures.into_iter().filter_map(crossed).collect()
+    }
+
+    /// How grave a listed key is, if it is big.
+    pub fn severity_of_row(&self, key: &KeyRow) -> Option<Severity> {
+        let limits = self.of(key.value_type);
+        let memory = key.footprint_bytes.unwrap_or(0).max(key.size_in_bytes.unwrap_or(0));
+        let by_memory = limits.memory_bytes.severity(memory);
+        let by_elements = limits.elements.severity(key.num_elements.unwrap_or(0));
+        by_memory.max(by_elements).max(limits.largest_element_bytes.severity(key.len_largest_element.unwrap_or(0)))
     }
 
     /// All of them in words, types with the same ones together.

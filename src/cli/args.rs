@@ -105,6 +105,8 @@ pub struct OverviewArgs {
     /// Print the summary as one JSON document instead.
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub logs: LogArgs,
 }
 
 #[derive(Debug, Args)]
@@ -128,6 +130,8 @@ pub struct ReportArgs {
     pub target: TargetArgs,
     #[command(flatten)]
     pub big: BigArgs,
+    #[command(flatten)]
+    pub logs: LogArgs,
 }
 
 #[derive(Debug, Default, Args)]
@@ -147,6 +151,20 @@ pub struct BigArgs {
     /// free-ns-per-element=500, free-us-per-mb=50 (as if not given).
     #[arg(long, value_name = "NAME=N", value_delimiter = ',')]
     pub cost: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Hot keys: logs to join, plain or compressed; each may be given several times")]
+pub struct LogArgs {
+    /// What `redis-cli MONITOR` printed for some seconds.
+    #[arg(long, value_name = "FILE")]
+    pub monitor: Vec<PathBuf>,
+    /// What `redis-cli SLOWLOG GET 128` answered, raw or numbered (--no-raw).
+    #[arg(long, value_name = "FILE")]
+    pub slowlog: Vec<PathBuf>,
+    /// Counts taken elsewhere: a CSV of key,count.
+    #[arg(long, value_name = "FILE")]
+    pub hits: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -74,9 +74,9 @@ fn read_rules(path: Option<&Path>) -> Result<Rules, Error> {
 
 fn baseline(path: &Path) -> Result<Summary, Error> {
     let none = || Error::usage(format!("{}: is no summary", path.display()));
-    let Gathered { options, nodes, dumps } = Gathered::read(&[path.to_owned()])?.ok_or_else(none)?;
+    let Gathered { options, nodes, dumps, .. } = Gathered::read(&[path.to_owned()])?.ok_or_else(none)?;
     let topology = nodes.as_deref().and_then(|text| Topology::parse(text.as_bytes()).ok());
-    Ok(summarize(dumps, &options, topology.as_ref()).0)
+    Ok(summarize(dumps, &options, topology.as_ref(), None).0)
 }
 
 /// Where the result goes.

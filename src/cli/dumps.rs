@@ -9,19 +9,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::value::RawValue;
 
-use super::args::{BigArgs, InputArgs, ModelArgs, NameArgs, TextArgs, YesNo};
+use super::args::{BigArgs, InputArgs, LogArgs, ModelArgs, NameArgs, TextArgs, YesNo};
 use super::filter::KeyFilter;
 use super::progress::Bar;
 use super::run::say;
+use crate::access::{AccessLog, LogFiles};
 use crate::analyze::aggregate::{Aggregate, AggregateOptions, name_hash};
+use crate::analyze::cost::CostModel;
+use crate::analyze::hot::Watch;
 use crate::analyze::integrity::Integrity;
 use crate::analyze::pattern::{PatternOptions, PatternRules};
 use crate::analyze::summary::DumpRole;
+use crate::analyze::thresholds::BigThresholds;
 use crate::analyze::{Fold, Summary};
 use crate::check::keys::{Checked, KeySums};
 use crate::check::{InDepth, Rules};
-use crate::analyze::cost::CostModel;
-use crate::analyze::thresholds::BigThresholds;
 use crate::cluster::placement::{self, DumpPrint, Placed};
 use crate::cluster::slot::SLOTS;
 use crate::cluster::topology::Topology;
@@ -31,7 +33,7 @@ use crate::memory::{Model, Server, Thresholds};
 use crate::output::columns::Csv;
 use crate::pipeline::{self, DumpLook, DumpResult, FileFacts, Rows, Setup};
 use crate::report::stored::{self, Gathered};
-use crate::report::{ReadDump, RunOptions, redact, summarize};
+use crate::report::{KeyName, ReadDump, RunOptions, redact, summarize, watch};
 use crate::value::Depth;
 
 /// Everything that a run reads but the dumps.
@@ -44,6 +46,11 @@ pub struct Run {
     patterns: Arc<PatternRules>,
     /// The dumps of stored summaries.
     stored: Vec<ReadDump>,
+    log: Option<AccessLog>,
+    /// Names of the log that are looked for in the dumps.
+    watch: Option<Arc<Watch>>,
+    /// Names that were looked for in the stored dumps.
+    watched: Option<Watch>,
     /// What names are hashed with.
     secret: Option<Vec<u8>>,
     /// Whether the sums are to be stored.
@@ -80,6 +87,7 @@ impl Run {
             ..RunOptions::new(top)
         };
         let mut stored = Vec::new();
+        let mut watched = None;
         let mut nodes = None;
         let given = args.nodes.as_deref().map(|path| Ok::<_, Error>((path, read(path)?))).transpose()?;
         options.has_nodes = given.is_some();
@@ -95,6 +103,7 @@ impl Run {
             }
             options = RunOptions { top, costs: options.costs, ..gathered.options };
             stored = gathered.dumps;
+            watched = Some(Watch::new(gathered.watched.iter().map(|KeyName(name)| &**name)));
             nodes = gathered.nodes;
         }
         if let Some((path, text)) = given {
@@ -114,10 +123,30 @@ impl Run {
             patterns: Arc::new(PatternRules::new(&options.patterns).map_err(Error::usage)?),
             options,
             stored,
+            log: None,
+            watch: None,
+            watched,
             secret,
             store: false,
             progress: !args.no_progress,
         })
+    }
+
+    /// Reads the logs that the dumps are joined to.
+    pub fn with_logs(mut self, args: &LogArgs) -> Result<Run, Error> {
+        let LogArgs { monitor, slowlog, hits } = args;
+        let files = LogFiles { monitor: monitor.clone(), slowlog: slowlog.clone(), hits: hits.clone() };
+        self.log = AccessLog::read(&files)?;
+        let Some(log) = &self.log else { return Ok(self) };
+        if self.options.redacted {
+            return Err(Error::usage("--redact: the names in logs cannot be hidden; leave out the logs"));
+        }
+        let watch = watch(log);
+        if self.watched.as_ref().is_some_and(|watched| !watched.covers(&watch)) {
+            return Err(Error::usage("--from: the summary was made without these logs; give the dumps"));
+        }
+        self.watch = Some(Arc::new(watch));
+        Ok(self)
     }
 
     pub fn bar(&self) -> Bar {
@@ -144,6 +173,7 @@ impl Run {
             compare_names: self.inputs.len() + self.stored.len() > 1 || self.store,
             own_slots,
             patterns: Arc::clone(&self.patterns),
+            watch: self.watch.clone(),
         })
     }
 
@@ -173,9 +203,9 @@ impl Run {
         if let Some(secret) = &self.secret {
             redact(&mut dumps, secret);
         }
-        let store = || stored::to_store(&self.options, self.nodes.as_deref(), &dumps);
+        let store = || stored::to_store(&self.options, self.nodes.as_deref(), self.watch.as_deref(), &dumps);
         let gathered = self.store.then(store).transpose().map_err(|error| Error::output(None, error.into()))?;
-        let (summary, exit) = summarize(dumps, &self.options, self.topology.as_ref());
+        let (summary, exit) = summarize(dumps, &self.options, self.topology.as_ref(), self.log.as_ref());
         Ok((summary, exit, gathered))
     }
 

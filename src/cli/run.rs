@@ -56,7 +56,7 @@ fn in_pool<T: Send>(args: &InputArgs, run: impl FnOnce() -> Result<T, Error> + S
 }
 
 fn overview(args: &OverviewArgs) -> Result<Exit, Error> {
-    let run = Run::new(&args.input, &args.names, &args.big, OVERVIEW_TOP)?;
+    let run = Run::new(&args.input, &args.names, &args.big, OVERVIEW_TOP)?.with_logs(&args.logs)?;
     let (summary, exit, _) = run.summary()?;
     let stdout_error = |error| Error::output(None, error);
     if args.json {
@@ -75,7 +75,7 @@ fn report(args: &ReportArgs) -> Result<Exit, Error> {
     if args.csv.is_some() && args.names.redact.is_some() {
         return Err(Error::usage("--redact: rows are written before the patterns are known that tell what to hide"));
     }
-    let mut run = Run::new(&args.input, &args.names, &args.big, REPORT_TOP)?;
+    let mut run = Run::new(&args.input, &args.names, &args.big, REPORT_TOP)?.with_logs(&args.logs)?;
     run.options.rebalance = args.target.is_given().then(|| args.target.options());
     run.store = args.json.is_some();
     let page = TargetFile::create(&args.output)?;

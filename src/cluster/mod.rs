@@ -1,6 +1,7 @@
 //! Slots of keys, and which node owns them.
 
 pub mod balance;
+pub mod copies;
 pub mod migrate;
 pub mod placement;
 pub mod plan;

@@ -1,5 +1,7 @@
 //! The overview on a terminal.
 
+mod heat;
+
 use std::cmp::Ordering;
 use std::io::{self, Write};
 
@@ -29,7 +31,7 @@ pub fn write(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     biggest(summary, out)?;
     patterns(summary, out)?;
     expiry(summary, out)?;
-    heat(summary, out)?;
+    heat::heat(summary, out)?;
     comparisons(summary, out)
 }
 
@@ -310,38 +312,6 @@ fn expiry(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         ]);
     }
     table.write(out)
-}
-
-fn heat(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-    if let Some(freq) = &summary.freq {
-        heading(out, "Heat (access counters)")?;
-        let mut table = Table::new(&[("counter", Left), ("keys", Right), ("memory", Right)]);
-        for band in &freq.bands {
-            table.row([band.label.to_owned(), count(band.keys), bytes(band.footprint_bytes)]);
-        }
-        table.write(out)?;
-        let mut table =
-            Table::new(&[("counter", Right), ("memory", Right), ("type", Left), ("node", Left), ("key", Left)]);
-        for key in freq.hottest.iter().take(SHOWN) {
-            table.row([
-                key.freq.map_or(String::new(), |freq| freq.to_string()),
-                key.footprint_bytes.map_or(String::new(), bytes),
-                key.value_type.to_string(),
-                key.node.clone(),
-                name(&key.key),
-            ]);
-        }
-        table.write(out)?;
-    }
-    if let Some(idle) = &summary.idle {
-        heading(out, "Idle time")?;
-        let mut table = Table::new(&[("last access", Left), ("keys", Right), ("memory", Right)]);
-        for bucket in idle {
-            table.row([bucket.label.to_owned(), count(bucket.keys), bytes(bucket.footprint_bytes)]);
-        }
-        table.write(out)?;
-    }
-    Ok(())
 }
 
 fn comparisons(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{ReadDump, RunOptions};
+use super::{KeyName, ReadDump, RunOptions};
+use crate::analyze::hot::Watch;
 use crate::analyze::pattern::PatternRules;
 use crate::cluster::topology::Topology;
 use crate::error::Error;
@@ -23,6 +24,7 @@ struct Stored<'s> {
     version: u32,
     options: &'s RunOptions,
     nodes: Option<&'s str>,
+    watched: Vec<KeyName>,
     dumps: &'s [ReadDump],
 }
 
@@ -33,6 +35,8 @@ pub struct Gathered {
     pub options: RunOptions,
     /// The text of the nodes file that it was given.
     pub nodes: Option<String>,
+    /// Names of logs that were looked for in the dumps.
+    pub watched: Vec<KeyName>,
     /// The dumps, read.
     pub dumps: Vec<ReadDump>,
 }
@@ -41,8 +45,14 @@ pub struct Gathered {
 ///
 /// # Errors
 /// None that is known.
-pub fn to_store(options: &RunOptions, nodes: Option<&str>, dumps: &[ReadDump]) -> serde_json::Result<Box<RawValue>> {
-    serde_json::value::to_raw_value(&Stored { version: VERSION, options, nodes, dumps })
+pub fn to_store(
+    options: &RunOptions,
+    nodes: Option<&str>,
+    watch: Option<&Watch>,
+    dumps: &[ReadDump],
+) -> serde_json::Result<Box<RawValue>> {
+    let watched = watch.into_iter().flat_map(Watch::names).map(|name| KeyName(name.into())).collect();
+    serde_json::value::to_raw_value(&Stored { version: VERSION, options, nodes, watched, dumps })
 }
 
 impl Gathered {
@@ -128,6 +138,8 @@ impl Gathered {
             }
             _ => {}
         }
+        // Looked for in all of them, or as good as not.
+        self.watched.retain(|name| other.watched.contains(name));
         let taken: BTreeSet<String> = self.dumps.iter().map(|dump| dump.name.clone()).collect();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         for mut dump in other.dumps {

@@ -1,8 +1,7 @@
-//! When keys expire, how hot they are, and for how long they have been idle.
+//! When keys expire.
 
-use super::charts::{Bar, Distribution, ShareView, bucket_bar, distribution, part, share_view};
-use super::keys::{KeyView, LISTED_KEYS, key_view};
-use super::view::{List, SHOWN, plural};
+use super::charts::{Bar, ShareView, bucket_bar, share_view};
+use super::view::plural;
 use crate::analyze::summary::{Summary, TotalsRow};
 
 pub(super) struct ExpiryView {
@@ -12,14 +11,6 @@ pub(super) struct ExpiryView {
     pub(super) sums: Vec<ShareView>,
     pub(super) any_volatile: bool,
     pub(super) fields: String,
-}
-
-pub(super) struct HeatView {
-    pub(super) bands: Option<Distribution>,
-    pub(super) hottest: List<KeyView>,
-    pub(super) idle: Option<Distribution>,
-    /// The tables of these distributions have no sums.
-    pub(super) no_sums: Vec<ShareView>,
 }
 
 pub(super) fn expiry_view(summary: &Summary) -> ExpiryView {
@@ -51,17 +42,5 @@ pub(super) fn expiry_view(summary: &Summary) -> ExpiryView {
         } else {
             format!("Besides, {} of hashes have an expiry of their own.", plural(fields, "field", "fields"))
         },
-    }
-}
-
-pub(super) fn heat_view(summary: &Summary) -> HeatView {
-    let hottest = summary.freq.as_ref().map_or(&[][..], |freq| &freq.hottest);
-    HeatView {
-        bands: summary.freq.as_ref().map(|freq| distribution(&freq.bands, &summary.totals)),
-        hottest: List::new(hottest, SHOWN, LISTED_KEYS, |key| {
-            key_view(key, part(u64::from(key.freq.unwrap_or(0)), u64::from(u8::MAX)))
-        }),
-        idle: summary.idle.as_ref().map(|idle| distribution(idle, &summary.totals)),
-        no_sums: Vec::new(),
     }
 }

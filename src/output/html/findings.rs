@@ -21,7 +21,7 @@ pub(super) fn finding_view(finding: &Finding) -> FindingView<'_> {
         FindingKind::BigKey => ("big keys", "big"),
         FindingKind::HugeElement => ("huge element", "big"),
         FindingKind::NodeImbalance => ("imbalance", "nodes"),
-        FindingKind::HotNode => ("hot node", "nodes"),
+        FindingKind::HotNode => ("hot keys", "heat"),
         FindingKind::SlotConcentration => ("heavy slot", "slots"),
         FindingKind::MissingMaster => ("missing master", "slots"),
         FindingKind::UncoveredSlots => ("uncovered slots", "slots"),
@@ -29,6 +29,9 @@ pub(super) fn finding_view(finding: &Finding) -> FindingView<'_> {
         FindingKind::ReplicaDump => ("replica", "read"),
         FindingKind::UnmatchedDump => ("unmatched dump", "read"),
         FindingKind::ExpiredKeys => ("expired keys", "expiry"),
+        FindingKind::HotKey => ("hot keys", "heat"),
+        FindingKind::HotAndBig => ("hot keys", "heat"),
+        FindingKind::ColdMemory => ("cold memory", "heat"),
         FindingKind::Incomparable => ("mixed servers", "how"),
     };
     FindingView {

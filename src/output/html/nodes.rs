@@ -47,9 +47,9 @@ pub(super) fn nodes_view(summary: &Summary) -> NodesView<'_> {
     NodesView {
         imbalance: summary.imbalance.as_ref().map_or(String::new(), |imbalance| {
             let ratio = units::ratio(imbalance.max_to_mean_per_mille as f64 / 1000.0);
-            let heat = imbalance.heat_max_to_min_per_mille.map_or(String::new(), |heat| {
+            let heat = imbalance.estimated_hits_max_to_min_per_mille.map_or(String::new(), |heat| {
                 format!(
-                    " By the keys\u{2019} access counters, the hottest node has {} the heat of the coolest.",
+                    " By the keys\u{2019} access counters, the hottest node has {} the hits of the coolest.",
                     units::ratio(heat as f64 / 1000.0)
                 )
             });
@@ -83,10 +83,10 @@ pub(super) fn nodes_view(summary: &Summary) -> NodesView<'_> {
             slots: node.slots_owned_count.map(Figure::count).unwrap_or_default(),
             slots_with_keys: Figure::count(node.slots_with_keys),
             misplaced: Figure::count(node.misplaced_keys),
-            heat: node.heat.map(Figure::count).unwrap_or_default(),
+            heat: node.estimated_hits.map(Figure::count).unwrap_or_default(),
         }),
         any_owner: summary.nodes.iter().any(|node| node.address.is_some()),
-        any_heat: summary.nodes.iter().any(|node| node.heat.is_some()),
+        any_heat: summary.nodes.iter().any(|node| node.estimated_hits.is_some()),
         many: summary.nodes.len() > 1,
     }
 }

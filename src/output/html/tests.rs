@@ -4,14 +4,17 @@ use super::dumps::reconciled_view;
 use super::slots::shade;
 use super::view::{Figure, NAME_SHOWN, Name, minute_view, time_view};
 use super::*;
+use crate::access::LogKind;
 use crate::analyze::Rebalance;
 use crate::analyze::big::{BigKey, BigKeys, Judgement};
 use crate::analyze::compression::CompressionSample;
 use crate::analyze::cost::COST_MODEL;
+use crate::analyze::hot::*;
 use crate::analyze::pieces::SlotOwners;
 use crate::analyze::rebalance::{LeftAlone, SlowKey};
+use crate::analyze::remedy::Step;
 use crate::analyze::summary::{
-    AuxRow, ClusterRow, ComparedType, DamageRow, DatabaseRow, EncodingRow, FreqRow, Imbalance, LeftOut, MisplacedKey,
+    AuxRow, ClusterRow, ComparedType, DamageRow, DatabaseRow, EncodingRow, Imbalance, LeftOut, MisplacedKey,
     MissingMaster, NodeType, SlotRow, TypeTop,
 };
 use crate::analyze::summary::{
@@ -39,7 +42,7 @@ fn page(summary: &Summary) -> String {
 /// The summary of no dump.
 fn empty() -> Summary {
     let options = RunOptions::new(10);
-    summarize(Vec::new(), &options, None).0
+    summarize(Vec::new(), &options, None, None).0
 }
 
 fn totals(keys: u64, bytes: u64) -> TotalsRow {
@@ -155,6 +158,7 @@ fn full() -> Summary {
         misplaced_keys: n,
         by_type: vec![NodeType { value_type: ValueType::Hash, keys: 40, footprint_bytes: 1000 * (n + 1) }],
         heat: Some(9),
+        estimated_hits: Some(70),
         used_memory_bytes: None,
     };
     Summary {
@@ -174,7 +178,7 @@ fn full() -> Summary {
             largest_bytes: 100_000,
             mean_bytes: 50_500,
             max_to_mean_per_mille: 1980,
-            heat_max_to_min_per_mille: Some(1000),
+            estimated_hits_max_to_min_per_mille: Some(1000),
         }),
         cluster: Some(ClusterRow {
             owners_from: "nodes file",
@@ -204,7 +208,19 @@ fn full() -> Summary {
             volatile: totals(7, 5300),
             buckets: buckets.clone(),
         },
-        freq: Some(FreqRow { bands: buckets.clone(), hottest: keys.clone() }),
+        freq: Some(FreqRow {
+            bands: buckets.iter().cloned().map(band).collect(),
+            lfu_log_factor: 10,
+            estimated_hits: 1000,
+            hottest: keys.iter().cloned().map(HotKey::new).collect(),
+            hottest_slots: vec![HotSlot { slot: 1, node: HOSTILE.to_owned(), keys: 5, estimated_hits: 60 }; 20],
+        }),
+        cold: Some(ColdRow {
+            at_least: buckets.iter().cloned().map(|bucket| ColdStep { idle_seconds: 60, bucket }).collect(),
+            keys: keys.iter().cloned().map(ColdKey::new).collect(),
+        }),
+        access: Some(access(&keys)),
+        hot_keys: hot_keys(&keys),
         idle: Some(buckets),
         biggest: keys.clone(),
         longest: keys.clone(),
@@ -244,6 +260,95 @@ fn full() -> Summary {
     }
 }
 
+fn band(bucket: BucketRow) -> BandRow {
+    BandRow {
+        counter_from: 0,
+        counter_to: 5,
+        estimated_hits_from: 0,
+        estimated_hits_to: None,
+        estimated_hits: 7,
+        bucket,
+    }
+}
+
+fn access(keys: &[KeyRow]) -> AccessRow {
+    let hits = HitsRow {
+        hits: 50,
+        reads: 30,
+        writes: 10,
+        increments: 10,
+        slow_calls: 3,
+        slow_us: 70_000,
+        hits_per_second_per_mille: Some(9_500),
+    };
+    let key = |row: &KeyRow| AccessKey {
+        key: row.key.clone(),
+        slot: 7,
+        node: Some(HOSTILE.to_owned()),
+        hits,
+        keys_in_dumps: 2,
+        dump: Some(row.clone()).filter(|_| row.key.len() % 2 == 0),
+    };
+    let command = CommandRow { command: HOSTILE.to_owned(), calls: 7, slow_us: 9 };
+    AccessRow {
+        logs: vec![
+            LogRow {
+                kind: LogKind::Slowlog,
+                path: HOSTILE.to_owned(),
+                lines: 9,
+                commands: 8,
+                without_keys: 7,
+                not_understood: 6,
+                cut_lines: 5,
+                cut_names: 4,
+                malformed_lines: 3,
+                first_malformed_line: Some(2),
+                from: None,
+                to: None,
+                span_ms: Some(1000),
+            };
+            2
+        ],
+        has_hits: true,
+        total: HitsRow { hits: 1000, ..hits },
+        names: 20,
+        names_not_in_dumps: 3,
+        names_looked_for: 10,
+        forgotten_names: 5,
+        forgotten_hits: 6,
+        short_by: 1,
+        commands: vec![command.clone(); 15],
+        not_understood: vec![command],
+        keys: keys.iter().map(key).collect(),
+        slow_keys: keys.iter().map(key).collect(),
+        nodes: vec![AccessNode { node: HOSTILE.to_owned(), hits }; 30],
+        no_nodes: Some("nobody knows"),
+        slots: vec![AccessSlot { slot: 7, node: None, hits }; 20],
+    }
+}
+
+fn hot_keys(keys: &[KeyRow]) -> HotKeys {
+    let big = |key: &KeyRow| HotBig {
+        severity: Severity::Critical,
+        hits: Some(50),
+        estimated_hits: Some(70),
+        whole_bytes: 1 << 30,
+        key: key.clone(),
+    };
+    let remedy = HotRemedy {
+        key: HOSTILE.to_owned(),
+        is_escaped: true,
+        slot: 7,
+        node: Some(HOSTILE.to_owned()),
+        why: HOSTILE.to_owned(),
+        steps: vec![Step { command: HOSTILE.to_owned(), text: HOSTILE.to_owned() }],
+        names_are: "shards",
+        names: vec![CopyRow { key: HOSTILE.to_owned(), slot: 9, node: HOSTILE.to_owned() }; 3],
+        note: Some(HOSTILE.to_owned()),
+    };
+    HotKeys { hot_and_big: keys.iter().map(big).collect(), remedies: vec![remedy; 3] }
+}
+
 /// The start tags of the page, as text between their brackets, with attributes that hold no brackets: what the
 /// templates escape cannot make one.
 fn tags(page: &str) -> Vec<&str> {
@@ -271,7 +376,7 @@ fn every_section_is_there_and_says_why_it_is_empty() {
         ("longest", "There are no keys"),
         ("patterns", "There are no keys"),
         ("expiry", "There are no keys"),
-        ("heat", "under an LFU"),
+        ("heat", "Hot keys are not known"),
         ("databases", "There are no keys"),
         ("comparisons", "None was asked for"),
         ("how", "Allocator assumed"),
