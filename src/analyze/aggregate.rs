@@ -10,7 +10,7 @@ use super::Fold;
 use super::big::BIG_KEYS;
 use super::compression::CompressionSample;
 use super::histogram::Histogram;
-use super::hot::{Found, FoundNames, HOT_COUNTER, Watch, estimated_hits};
+use super::hot::{COLD_SECONDS, Found, FoundNames, HOT_COUNTER, Watch, estimated_hits};
 use super::pattern::{PatternKey, PatternRules, PatternTable};
 use super::stored;
 use super::thresholds::{BigThresholds, Severity};
@@ -474,7 +474,9 @@ impl Aggregate {
             let bucket = IDLE_BUCKETS.iter().position(|(until, _)| seconds < *until).unwrap_or(IDLE_BUCKETS.len());
             self.idle[bucket].0 += 1;
             self.idle[bucket].1 += footprint;
-            self.coldest.observe(footprint.saturating_mul(seconds), self.options.dump, record);
+            if seconds >= COLD_SECONDS {
+                self.coldest.observe(footprint.saturating_mul(seconds), self.options.dump, record);
+            }
         }
     }
 

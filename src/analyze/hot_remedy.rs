@@ -1,6 +1,6 @@
 //! What to do about a hot key, by what is done to it.
 
-use super::hot::HitsRow;
+use super::access::HitsRow;
 use super::remedy::{Step, step};
 use crate::record::ValueType;
 use crate::units::{bytes, count, percent};

@@ -3,6 +3,7 @@
 //! Everything that is gathered is a commutative sum ([`Fold`]): any order of the keys, and any split over threads, gives
 //! the same result. Percentages, ranks and shares are worked out once, in the [`Summary`].
 
+pub mod access;
 pub mod aggregate;
 pub mod big;
 pub mod compression;

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::access::AccessRow;
 use super::aggregate::{Aggregate, EXPIRY_BUCKETS, Group, IDLE_BUCKETS, SlotTotals, Totals};
 use super::big::BigKeys;
 use super::histogram::Histogram;
-use super::hot::{AccessRow, ColdRow, FreqRow, HotKeys};
+use super::hot::{ColdRow, FreqRow, HotKeys};
 use super::pattern::Pattern;
 use super::rebalance::Rebalance;
 use super::thresholds::{BigThresholds, Severity};

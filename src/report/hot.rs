@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::owners::Owners;
 use crate::access::{AccessLog, Hits, LogKind, Source};
+use crate::analyze::access::*;
 use crate::analyze::aggregate::SlotTotals;
 use crate::analyze::hot::*;
 use crate::analyze::hot_remedy::{Use, steps, why};
@@ -34,7 +35,7 @@ const FINDINGS: usize = 5;
 /// Memory that has been idle for a month is a finding from this part on, in per cent.
 const COLD_PERCENT: u64 = 25;
 const COLD_BYTES: u64 = 10 << 20;
-const COLD_SECONDS: u64 = 30 * 86_400;
+const MONTH_SECONDS: u64 = 30 * 86_400;
 
 /// What keys are ranked by: their hits or, if there are only slow logs, their calls.
 fn rank(log: &AccessLog) -> impl Fn(&Hits) -> u64 + use<> {
@@ -258,7 +259,8 @@ impl<'a> HotSources<'a> {
             .collect();
         let text = Escape::Utf8.text(name);
         let total = self.access.map_or(0, |(_, row)| row.total.hits);
-        let counter = key.as_ref().and_then(|key| key.freq).map(|freq| (freq, estimated_hits(freq)));
+        let counter = key.as_ref().and_then(|key| key.freq).filter(|freq| *freq >= HOT_COUNTER);
+        let counter = counter.map(|freq| (freq, estimated_hits(freq)));
         let footprint = key.as_ref().and_then(|key| key.footprint_bytes);
         HotRemedy {
             is_escaped: text.as_bytes() != name,
@@ -390,7 +392,7 @@ pub(super) fn findings(summary: &Summary) -> Vec<Finding> {
             );
         }
     }
-    let cold = summary.cold.iter().flat_map(|cold| &cold.at_least).find(|step| step.idle_seconds >= COLD_SECONDS);
+    let cold = summary.cold.iter().flat_map(|cold| &cold.at_least).find(|step| step.idle_seconds >= MONTH_SECONDS);
     if let Some(step) = cold
         && step.bucket.footprint_bytes >= COLD_BYTES
         && step.bucket.footprint_bytes.saturating_mul(100) >= summary.totals.footprint_bytes * COLD_PERCENT

@@ -4,10 +4,11 @@ use super::charts::{Bar, Distribution, ShareView, bucket_bar, distribution, part
 use super::keys::{KeyView, LISTED_KEYS, key_view};
 use super::view::{Figure, List, Name, SHOWN, plural};
 use crate::access::LogKind;
-use crate::analyze::hot::{AccessKey, AccessRow, BandRow, CommandRow, FreqRow, HitsRow, HotRemedy, LogRow};
+use crate::analyze::access::{AccessKey, AccessRow, CommandRow, HitsRow, LogRow};
+use crate::analyze::hot::{BandRow, FreqRow, HotRemedy};
+use crate::analyze::thresholds::Severity;
 use crate::analyze::remedy::Step;
 use crate::analyze::summary::{BucketRow, Summary};
-use crate::analyze::thresholds::Severity;
 use crate::units;
 
 /// Slots, and keys in the slow log, that are seen at once.
@@ -68,6 +69,9 @@ pub(super) struct AccessView {
     pub(super) words: String,
     pub(super) notes: Vec<String>,
     pub(super) columns: HitsColumns,
+    /// Those of the keys by hits, and by time: each has its own measure.
+    pub(super) key_columns: HitsColumns,
+    pub(super) slow_columns: HitsColumns,
     pub(super) logs: List<LogView>,
     pub(super) keys: List<AccessKeyView>,
     pub(super) slow: List<AccessKeyView>,
@@ -79,7 +83,7 @@ pub(super) struct AccessView {
 /// Which columns the tables of hits have: those in which anything would stand.
 #[derive(Clone, Copy)]
 pub(super) struct HitsColumns {
-    /// What the hits are called.
+    /// What the hits are called; empty for a table without them.
     pub(super) hits: &'static str,
     pub(super) rate: bool,
     pub(super) ops: bool,
@@ -261,6 +265,8 @@ fn access_view(access: &AccessRow) -> AccessView {
         words: words(access),
         notes: notes(access),
         columns,
+        key_columns: HitsColumns { slow: columns.slow && !access.has_hits, ..columns },
+        slow_columns: HitsColumns { hits: "", ..columns },
         logs: List::new(&access.logs, SHOWN, LISTED_KEYS, log_view),
         keys: List::new(&access.keys, SHOWN, LISTED_KEYS, |key| access_key(key, total, part(key.hits.hits, hottest))),
         slow: List::new(&access.slow_keys, SHOWN_SLOTS, LISTED_KEYS, |key| {

@@ -6,6 +6,7 @@ use super::view::{Figure, NAME_SHOWN, Name, minute_view, time_view};
 use super::*;
 use crate::access::LogKind;
 use crate::analyze::Rebalance;
+use crate::analyze::access::*;
 use crate::analyze::big::{BigKey, BigKeys, Judgement};
 use crate::analyze::compression::CompressionSample;
 use crate::analyze::cost::COST_MODEL;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::super::table::{Align::Left, Align::Right, Table};
 use super::{SHOWN, heading, name};
 use crate::analyze::Summary;
-use crate::analyze::hot::{AccessKey, AccessRow, HitsRow};
+use crate::analyze::access::{AccessKey, AccessRow, HitsRow};
 use crate::units::{bytes, count, duration_ms, duration_us, percent};
 
 /// Hot keys that are told what to do about.
@@ -204,7 +204,7 @@ fn idle(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         table.row([bucket.label.to_owned(), count(bucket.keys), bytes(bucket.footprint_bytes)]);
     }
     table.write(out)?;
-    let Some(cold) = &summary.cold else { return Ok(()) };
+    let Some(cold) = summary.cold.as_ref().filter(|cold| !cold.keys.is_empty()) else { return Ok(()) };
     heading(out, "Coldest keys (most memory times days idle)")?;
     let mut table = Table::new(&[("memory", Right), ("idle", Right), ("type", Left), ("node", Left), ("key", Left)]);
     for row in cold.keys.iter().take(SHOWN) {
