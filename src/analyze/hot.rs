@@ -321,10 +321,10 @@ mod tests {
 
     #[test]
     fn counters_are_as_in_redis_conf() {
-        // Its table for a factor of 10: hits, and what they made the counter.
-        for (hits, counter) in [(100, 10), (1000, 18), (100_000, 142)] {
-            let (low, high) = (estimated_hits(counter - 1), estimated_hits(counter + 2));
-            assert!((low..=high).contains(&hits), "{hits}: {low} to {high}");
+        // Its table for a factor of 10: hits, and what they made the counter of one key, which is random.
+        for (hits, counter) in [(100u64, 10), (1000, 18), (100_000, 142)] {
+            let estimate = estimated_hits(counter);
+            assert!(estimate.abs_diff(hits) <= hits / 4, "{hits}: {estimate}");
         }
         assert_eq!([0, 5, 6, 7, 255].map(estimated_hits), [0, 0, 1, 12, 311_500]);
         assert_eq!(FREQ_BANDS.map(|(last, _)| estimated_hits(last)), [0, 793, 9945, 93_297, 249_984, 309_009, 311_500]);
