@@ -240,7 +240,7 @@ impl<'a> HotSources<'a> {
         } else {
             self.hot_and_big.iter().for_each(|key| add(self.row(key), None));
         }
-        rows.sort_by(|a, b| (b.severity, b.whole_bytes).cmp(&(a.severity, a.whole_bytes)));
+        rows.sort_by_key(|row| std::cmp::Reverse((row.severity, row.whole_bytes)));
         rows
     }
 

@@ -35,7 +35,7 @@ impl Owners {
         }
         let slots: Vec<&[SlotTotals]> = counted.iter().map(|&dump| &*dumps[dump].fold.slots).collect();
         let (mut of, mut shared, mut with_keys) = (Vec::new(), 0u32, 0u32);
-        for slot in 0..usize::from(SLOTS) {
+        for slot in (0..SLOTS).map(usize::from) {
             let mut holders = (0..counted.len()).filter(|dump| slots[*dump][slot].keys > 0);
             let (first, second) = (holders.next(), holders.next());
             with_keys += u32::from(first.is_some());

@@ -288,7 +288,7 @@ fn access(keys: &[KeyRow]) -> AccessRow {
         node: Some(HOSTILE.to_owned()),
         hits,
         keys_in_dumps: 2,
-        dump: Some(row.clone()).filter(|_| row.key.len() % 2 == 0),
+        dump: Some(row.clone()).filter(|_| row.key.len().is_multiple_of(2)),
     };
     let command = CommandRow { command: HOSTILE.to_owned(), calls: 7, slow_us: 9 };
     AccessRow {
