@@ -1,7 +1,7 @@
 //! From a key's head and value to a [`KeyRecord`]: one decoding that feeds the facts and every memory model.
 
-use crate::cluster::slot_of;
-use crate::memory::{KeyFacts, KeyTables, Measure, Meter, Model, Place, TypedMeter};
+use crate::cluster::slot::slot_and_tag;
+use crate::memory::{KeyFacts, KeyTables, Measure, Meter, Model, Place, Saving, TypedMeter};
 use crate::rdb::{Cursor, Dialect, Fault, KeyHead, RdbStr, Reader, TypeByte};
 use crate::record::{KeyRecord, ValueType};
 use crate::value::{
@@ -29,6 +29,10 @@ pub struct Measurer<'m> {
 pub struct Measured<'k> {
     /// What is known of the key.
     pub record: KeyRecord<'k>,
+    /// Its hash tag, if it has one.
+    pub tag: Option<&'k [u8]>,
+    /// What its value would save in another form.
+    pub saving: Option<Saving>,
     /// Its costs under the models that are compared with; empty if the value is broken.
     pub others: &'k [Measure],
     /// Offset in the RDB stream of the first byte of the record.
@@ -183,6 +187,10 @@ impl<'m> Measurer<'m> {
             self.other_measures.extend(others);
         }
         let measured = if whole { Some(self.gauge.finish(value_type, head, self.end, place, &key)) } else { None };
+        let saving = measured.and_then(|(measure, share)| {
+            self.gauge.meter.saving(value_type, &key, measure.encoding, measure.real_bytes - share, largest)
+        });
+        let (slot, tag) = slot_and_tag(name);
         let sized = whole && !matches!(value_type, ValueType::Stream | ValueType::Module(_));
         Measured {
             record: KeyRecord {
@@ -204,8 +212,10 @@ impl<'m> Measurer<'m> {
                 expire_at_ms: head.expire_at_ms,
                 freq: head.freq,
                 idle_seconds: head.idle_seconds,
-                slot: slot_of(name),
+                slot,
             },
+            tag,
+            saving,
             others: &self.other_measures,
             record_at: head.record_at,
             fault: self.fault.as_ref(),

@@ -1,12 +1,17 @@
 //! Puts the dumps of a run together into one [`Summary`]: which count, which node each is of, what stands out.
 
 mod big;
+mod causes;
 mod hot;
 mod owners;
 mod read;
 mod rebalance;
 mod redact;
+mod savings;
+mod slots;
 pub mod stored;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use hot::watch;
 pub use read::{KeyName, ReadDump, ReadError};
@@ -24,8 +29,9 @@ use crate::analyze::aggregate::{Aggregate, SlotTotals};
 use crate::analyze::big::Judgement;
 use crate::analyze::cost::CostModel;
 use crate::analyze::hot::{ColdKey, ColdRow, FreqRow, HotKey, LFU_LOG_FACTOR, cold_steps, estimated_hits, freq_bands};
-use crate::analyze::pattern::PatternOptions;
+use crate::analyze::pattern::{PatternOptions, PatternTable};
 use crate::analyze::pieces::SlotOwners;
+use crate::analyze::slots::{NodeSums, slots_row};
 use crate::analyze::summary::{self, *};
 use crate::analyze::thresholds::{BigThresholds, Severity};
 use crate::analyze::{Fold, TopKey, TopKeys};
@@ -34,7 +40,7 @@ use crate::cluster::topology::{Topology, format_ranges, ranges};
 use crate::error::Exit;
 use crate::escape::Escape;
 use crate::memory::baseline::empty_server_bytes;
-use crate::memory::{Allocator, ModelOptions, Server, Thresholds};
+use crate::memory::{Allocator, Model, ModelOptions, Server, Thresholds};
 use crate::pipeline::{ChecksumState, FileFacts};
 use crate::rdb::Dialect;
 use crate::units;
@@ -146,6 +152,7 @@ fn saved_at_seconds(facts: &FileFacts) -> Option<i64> {
 /// Lists of a summary are cut at these lengths.
 const PATTERNS: usize = 200;
 const HEAVY_SLOTS: usize = 20;
+const TAGS: usize = 30;
 
 /// Puts the dumps together. Also gives the code that the program is to end with.
 pub fn summarize(
@@ -163,12 +170,15 @@ pub fn summarize(
     let counted: Vec<usize> = (0..dumps.len()).filter(|&i| rows[i].role == DumpRole::Counted).collect();
     let nodes: Vec<NodeRow> =
         counted.iter().map(|&i| node_row(&dumps[i].fold, &rows[i], placed[i].node, topology)).collect();
+    let sums: Vec<NodeSums<'_>> = counted.iter().map(|&i| (names[i].as_str(), &dumps[i].fold)).collect();
+    let slots_row = slots_row(&sums, HEAVY_SLOTS, TAGS);
+    let explained = causes::explained(&sums);
+    let model = counted.first().map(|&i| Model::new(options.models(&dumps[i].facts).0));
     let slots: Vec<(&str, &[SlotTotals])> =
         counted.iter().map(|&i| (names[i].as_str(), &*dumps[i].fold.slots)).collect();
-    let slots_row = slots_row(&slots, HEAVY_SLOTS);
     let hottest_slots = hot::hot_slots(&slots);
     let cluster = cluster_row(&dumps, &counted, &placed, &nodes, topology);
-    let imbalance = imbalance(&nodes);
+    let mut imbalance = imbalance(&nodes);
     let planned = (cluster.is_some() || options.rebalance.is_some())
         .then(|| rebalance::planned(&dumps, &counted, &placed, options, topology))
         .flatten();
@@ -207,14 +217,18 @@ pub fn summarize(
             keys_with_expiry: expires,
         })
         .collect();
-    let expiry = expiry_row(&sum);
     let bands = freq_bands(&sum);
     let idle = idle_rows(&sum);
     let comparisons = comparisons(options, &others);
+    let patterns = std::mem::replace(&mut sum.patterns, PatternTable::new(Arc::default()));
+    let (patterns, patterns_left_out) = pattern_rows(patterns.finish(), PATTERNS);
+    let expiry = expiry_row(&sum, &patterns);
+    let savings = model.map(|model| savings::savings_row(&sum, &patterns, &model)).unwrap_or_default();
+    if let Some(imbalance) = &mut imbalance {
+        imbalance.causes = causes::with_patterns(explained, &patterns, nodes.len() as u64);
+    }
     let cold_steps = cold_steps(&sum);
-    let Aggregate {
-        biggest, longest, hottest, hot_and_big, coldest, found, gravest, biggest_of_type, patterns, ..
-    } = sum;
+    let Aggregate { biggest, longest, hottest, hot_and_big, coldest, found, gravest, biggest_of_type, .. } = sum;
     let first = |top: TopKeys| -> Vec<TopKey> { top.into_sorted().into_iter().take(options.top).collect() };
     let key_rows = |keys: &[TopKey]| key_rows(keys, &names);
     let (hottest, hot_and_big) = (first(hottest), first(hot_and_big));
@@ -237,7 +251,6 @@ pub fn summarize(
         thresholds: &options.big,
     }
     .hot_keys();
-    let (patterns, patterns_left_out) = pattern_rows(patterns.finish(), PATTERNS);
     let biggest_of_type = TYPE_NAMES
         .iter()
         .zip(biggest_of_type)
@@ -264,6 +277,7 @@ pub fn summarize(
         slots: slots_row,
         rebalance: None,
         types,
+        savings,
         databases,
         expiry,
         freq,
@@ -552,6 +566,7 @@ fn imbalance(nodes: &[NodeRow]) -> Option<Imbalance> {
         largest_bytes: largest.totals.footprint_bytes,
         mean_bytes: mean,
         max_to_mean_per_mille: per_mille(largest.totals.footprint_bytes, mean)?,
+        causes: Vec::new(),
         estimated_hits_max_to_min_per_mille: hits.and_then(|hits| per_mille(*hits.iter().max()?, *hits.iter().min()?)),
     })
 }
@@ -683,6 +698,7 @@ fn findings(summary: &Summary) -> Vec<Finding> {
         }
     }
     imbalance_findings(summary, &mut add);
+    findings.extend(slots::findings(summary));
     findings.extend(big::findings(&summary.big_keys));
     findings.extend(hot::findings(summary));
     let mut add = |severity, kind, text: String, advice: &str| {
@@ -714,6 +730,7 @@ fn findings(summary: &Summary) -> Vec<Finding> {
             "The server deletes expired keys lazily; `active-expire-effort` makes it faster.",
         );
     }
+    findings.extend(savings::findings(summary));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
 }
@@ -736,19 +753,16 @@ fn imbalance_findings(summary: &Summary, add: &mut impl FnMut(Severity, FindingK
         1301.. => Severity::Warning,
         _ => return,
     };
-    let biggest = summary.biggest.iter().find(|key| key.node == imbalance.largest_node);
-    let excess = imbalance.largest_bytes - imbalance.mean_bytes;
-    let cause = biggest.filter(|key| key.footprint_bytes.unwrap_or(0) * 4 > excess).map_or(String::new(), |key| {
-        format!(
-            "; its key {} alone takes {}",
-            crate::error::quoted(&key.key),
-            units::bytes(key.footprint_bytes.unwrap_or(0))
-        )
-    });
-    let advice = if cause.is_empty() {
-        "Move slots from this node to the others; `rdbscope plan` says which."
-    } else {
-        "A key lives in one slot: moving slots or adding nodes cannot spread it. Split it first."
+    let causes = imbalance.causes.iter().find(|causes| causes.node == imbalance.largest_node);
+    let (cause, advice) = match causes {
+        Some(causes) if causes.undivided_bytes() * 2 > causes.difference_bytes => (
+            format!("; {}", causes.in_words()),
+            "A key lives in one slot, and so do keys with the same hash tag: moving slots or adding nodes cannot spread them. Split them first.",
+        ),
+        Some(causes) => {
+            (format!("; {}", causes.in_words()), "Move slots from this node to the others; `rdbscope plan` says which.")
+        }
+        None => (String::new(), "Move slots from this node to the others; `rdbscope plan` says which."),
     };
     add(
         severity,

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::Fold;
 use super::big::BIG_KEYS;
 use super::compression::CompressionSample;
+use super::contents::SlotContents;
 use super::histogram::Histogram;
 use super::hot::{COLD_SECONDS, Found, FoundNames, HOT_COUNTER, Watch, estimated_hits};
 use super::pattern::{PatternKey, PatternRules, PatternTable};
+use super::savings::Savings;
 use super::stored;
 use super::thresholds::{BigThresholds, Severity};
 use super::top::{TopKey, TopKeys};
@@ -204,6 +206,10 @@ pub struct Aggregate {
     /// By slot.
     #[serde(with = "stored::slots")]
     pub slots: Box<[SlotTotals]>,
+    /// What fills the slots.
+    pub contents: SlotContents,
+    /// What values would save in another form.
+    pub savings: Savings,
     /// By database: sums and keys with an expiry. Those of the last key's database are not up to date: what came since
     /// the last change of databases is the difference to `settled`.
     databases: BTreeMap<u64, (Totals, u64)>,
@@ -252,6 +258,8 @@ impl Aggregate {
             groups: (0..MODULE_INDEX * ENCODINGS).map(|_| None).collect(),
             modules: BTreeMap::new(),
             slots: vec![SlotTotals::default(); usize::from(SLOTS)].into(),
+            contents: SlotContents::default(),
+            savings: Savings::default(),
             databases: BTreeMap::new(),
             recent_database: 0,
             settled: <(Totals, u64)>::default(),
@@ -335,7 +343,15 @@ impl Aggregate {
             .into_iter()
             .chain(self.found.values().map(|found| found.keys))
             .chain(self.databases.values().map(|(_, expires)| *expires));
-        of_groups.chain(totals).chain(slots).chain(heat).chain(keys).chain(rest).chain(self.patterns.figures())
+        of_groups
+            .chain(totals)
+            .chain(slots)
+            .chain(heat)
+            .chain(keys)
+            .chain(rest)
+            .chain(self.patterns.figures())
+            .chain(self.contents.figures())
+            .chain(self.savings.figures())
     }
 
     /// The lists of the largest keys.
@@ -357,6 +373,7 @@ impl Aggregate {
         for list in self.lists() {
             list.for_each(&mut |_, name| visit(name));
         }
+        self.contents.for_each_name(visit);
         self.damages.iter_mut().for_each(|damage| visit(&mut damage.key));
         for mut found in std::mem::take(&mut self.found).into_values() {
             visit(&mut found.key.key);
@@ -589,6 +606,10 @@ impl Fold for Aggregate {
         if self.options.compare_names {
             slot.names = slot.names.wrapping_add(name_hash(record.key));
         }
+        if let Some(saving) = &measured.saving {
+            self.savings.observe(saving, footprint);
+        }
+        self.contents.observe(record.slot, record.key, measured.tag, footprint);
         if let Some(own) = &self.options.own_slots
             && !own[usize::from(record.slot)]
         {
@@ -624,6 +645,8 @@ impl Fold for Aggregate {
         self.settle_database(0);
         self.cut_damages();
         self.patterns.rest();
+        let slots = &self.slots;
+        self.contents.rest(|slot| slots[usize::from(slot)].footprint_bytes);
     }
 
     fn merge(&mut self, mut other: Aggregate) {
@@ -647,6 +670,8 @@ impl Fold for Aggregate {
             sum.estimated_hits += slot.estimated_hits;
             sum.names = sum.names.wrapping_add(slot.names);
         }
+        self.contents.merge(other.contents);
+        self.savings.merge(&other.savings);
         for (sum, totals) in self.expiring.iter_mut().zip(&other.expiring) {
             sum.merge(totals);
         }

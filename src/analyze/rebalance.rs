@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::causes::Scaled;
 use super::summary::KeyRow;
 use crate::cluster::migrate::{MigrateModel, SlotMigration};
 use crate::cluster::plan::{Load, Plan, as_text};
@@ -27,6 +28,8 @@ pub struct Rebalance {
     /// The largest listed key of the heaviest slot.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heaviest_key: Option<KeyRow>,
+    /// What more nodes would make of it.
+    pub scaling: Vec<Scaled>,
     /// Slots that are left alone, and why.
     pub left_alone: Vec<LeftAlone>,
     /// What else to know, in words.

@@ -3,12 +3,15 @@
 use serde::Serialize;
 
 use super::access::AccessRow;
-use super::aggregate::{Aggregate, EXPIRY_BUCKETS, Group, IDLE_BUCKETS, SlotTotals, Totals};
+use super::aggregate::{Aggregate, EXPIRY_BUCKETS, Group, IDLE_BUCKETS, Totals};
 use super::big::BigKeys;
+use super::causes::NodeCauses;
 use super::histogram::Histogram;
 use super::hot::{ColdRow, FreqRow, HotKeys};
 use super::pattern::Pattern;
 use super::rebalance::Rebalance;
+use super::savings::SavingsRow;
+use super::slots::SlotsRow;
 use super::thresholds::{BigThresholds, Severity};
 use super::top::TopKey;
 use crate::cluster::topology::SlotRange;
@@ -97,13 +100,15 @@ pub struct Summary {
     /// Which slots are whose; absent without slots to speak of (a single dump of no cluster).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cluster: Option<ClusterRow>,
-    /// Memory of the slots.
+    /// The slots and what fills them.
     pub slots: SlotsRow,
     /// Which slots to move so that memory is even; absent without a cluster of two nodes or more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rebalance: Option<Rebalance>,
     /// Types with their encodings.
     pub types: Vec<TypeRow>,
+    /// What would save memory.
+    pub savings: SavingsRow,
     /// The logical databases.
     pub databases: Vec<DatabaseRow>,
     /// Keys with and without an expiry.
@@ -306,6 +311,7 @@ pub enum FindingKind {
     HotKey,
     HotAndBig,
     ColdMemory,
+    Savings,
     Incomparable,
 }
 
@@ -385,6 +391,8 @@ pub struct Imbalance {
     /// Estimated hits of the hottest node by those of the coolest, in thousandths, where the dumps have access counters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub estimated_hits_max_to_min_per_mille: Option<u64>,
+    /// Why nodes are far from the mean, the farthest first.
+    pub causes: Vec<NodeCauses>,
 }
 
 /// Which slots are whose.
@@ -427,33 +435,6 @@ pub struct MisplacedKey {
     pub node: String,
     pub key: String,
     pub slot: u16,
-}
-
-/// Memory of the slots.
-#[derive(Clone, Debug, Serialize)]
-pub struct SlotsRow {
-    /// Slots that have keys.
-    pub with_keys: u64,
-    /// Footprints summed over runs of [`SLOTS_PER_BIN`] slots.
-    pub bins: Vec<u64>,
-    /// The heaviest slots.
-    pub heaviest: Vec<SlotRow>,
-}
-
-/// Slots in a bin of [`SlotsRow::bins`].
-pub const SLOTS_PER_BIN: usize = 64;
-
-/// A slot.
-#[derive(Clone, Debug, Serialize)]
-pub struct SlotRow {
-    /// Its number.
-    pub slot: u16,
-    /// Node whose dump has its keys (the first that has).
-    pub node: String,
-    /// Keys in it.
-    pub keys: u64,
-    /// Their footprints.
-    pub footprint_bytes: u64,
 }
 
 /// A type.
@@ -513,6 +494,10 @@ pub struct ExpiryRow {
     pub volatile: TotalsRow,
     /// Those that expire, by when they do, from the time their dump was saved. Empty if no dump tells its time.
     pub buckets: Vec<BucketRow>,
+    /// The same summed up: what is free by then, the expired included. Without those that expire later than in a year.
+    pub freed: Vec<BucketRow>,
+    /// The patterns with most memory that never expires, by their places in [`Summary::patterns`].
+    pub permanent_patterns: Vec<usize>,
 }
 
 /// A part of a distribution.
@@ -632,14 +617,31 @@ pub fn type_rows(aggregate: &Aggregate) -> (Vec<TypeRow>, Vec<TypeOnOthers>) {
     (rows, others)
 }
 
-/// The rows of the expiry section.
-pub fn expiry_row(aggregate: &Aggregate) -> ExpiryRow {
+/// Patterns that are listed for the memory that never expires.
+const PERMANENT_PATTERNS: usize = 20;
+
+/// The rows of the expiry section; `patterns` are those of the summary.
+pub fn expiry_row(aggregate: &Aggregate, patterns: &[PatternRow]) -> ExpiryRow {
     let labels = EXPIRY_BUCKETS.iter().map(|(_, label)| *label).chain(["later"]);
-    let buckets = labels
+    let buckets: Vec<BucketRow> = labels
         .zip(aggregate.expiring())
         .map(|(label, totals)| BucketRow { label, keys: totals.keys, footprint_bytes: totals.footprint_bytes })
         .collect();
-    ExpiryRow { persistent: (&aggregate.persistent()).into(), volatile: (&aggregate.volatile()).into(), buckets }
+    let mut sum = (0, 0);
+    let freed = buckets.iter().take(EXPIRY_BUCKETS.len()).map(|bucket| {
+        sum = (sum.0 + bucket.keys, sum.1 + bucket.footprint_bytes);
+        BucketRow { label: bucket.label, keys: sum.0, footprint_bytes: sum.1 }
+    });
+    let mut permanent: Vec<usize> = (0..patterns.len()).filter(|i| patterns[*i].persistent_bytes > 0).collect();
+    permanent.sort_by_key(|i| (std::cmp::Reverse(patterns[*i].persistent_bytes), *i));
+    permanent.truncate(PERMANENT_PATTERNS);
+    ExpiryRow {
+        persistent: (&aggregate.persistent()).into(),
+        volatile: (&aggregate.volatile()).into(),
+        freed: freed.collect(),
+        buckets,
+        permanent_patterns: permanent,
+    }
 }
 
 /// Keys by idle time; absent without idle times.
@@ -656,6 +658,11 @@ pub fn idle_rows(aggregate: &Aggregate) -> Option<Vec<BucketRow>> {
     )
 }
 
+/// The text of a pattern: a glob, or the name of a group.
+pub fn pattern_text(text: &[u8], is_named: bool) -> String {
+    if is_named { Escape::Utf8.text(text) } else { glob_text(text) }
+}
+
 /// The first `limit` patterns, and what they leave out.
 pub fn pattern_rows(patterns: Vec<Pattern>, limit: usize) -> (Vec<PatternRow>, LeftOut) {
     let mut left_out = LeftOut::default();
@@ -670,7 +677,7 @@ pub fn pattern_rows(patterns: Vec<Pattern>, limit: usize) -> (Vec<PatternRow>, L
         .into_iter()
         .take(limit)
         .map(|Pattern { text, named, stats }| PatternRow {
-            pattern: if named.is_some() { Escape::Utf8.text(&text) } else { glob_text(&text) },
+            pattern: pattern_text(&text, named.is_some()),
             regex: named,
             keys: stats.keys,
             footprint_bytes: stats.memory_bytes,
@@ -685,35 +692,6 @@ pub fn pattern_rows(patterns: Vec<Pattern>, limit: usize) -> (Vec<PatternRow>, L
         })
         .collect();
     (rows, left_out)
-}
-
-/// Memory of the slots, summed over nodes; `nodes` are the names and slots of each.
-pub fn slots_row(nodes: &[(&str, &[SlotTotals])], heaviest: usize) -> SlotsRow {
-    let count = nodes.first().map_or(0, |(_, slots)| slots.len());
-    let sum = |slot: usize| {
-        nodes
-            .iter()
-            .fold((0, 0), |sum: (u64, u64), (_, slots)| (sum.0 + slots[slot].keys, sum.1 + slots[slot].footprint_bytes))
-    };
-    let sums: Vec<(u64, u64)> = (0..count).map(sum).collect();
-    let mut order: Vec<usize> = (0..count).filter(|slot| sums[*slot].0 > 0).collect();
-    let with_keys = order.len() as u64;
-    order.sort_by_key(|slot| (std::cmp::Reverse(sums[*slot].1), *slot));
-    order.truncate(heaviest);
-    let row = |slot: usize| SlotRow {
-        slot: slot as u16,
-        node: nodes
-            .iter()
-            .find(|(_, slots)| slots[slot].keys > 0)
-            .map_or(String::new(), |(name, _)| (*name).to_owned()),
-        keys: sums[slot].0,
-        footprint_bytes: sums[slot].1,
-    };
-    SlotsRow {
-        with_keys,
-        bins: sums.chunks(SLOTS_PER_BIN).map(|bin| bin.iter().map(|(_, bytes)| bytes).sum()).collect(),
-        heaviest: order.into_iter().map(row).collect(),
-    }
 }
 
 /// The rows of the largest keys; `names` are those of the dumps.

@@ -17,7 +17,14 @@ static TABLES: [[u16; 256]; 8] = tables();
 /// The slot of `key`, from 0 to 16383.
 #[inline]
 pub fn slot_of(key: &[u8]) -> u16 {
-    crc16(hash_tag(key).unwrap_or(key)) % SLOTS
+    slot_and_tag(key).0
+}
+
+/// The slot of `key` and its hash tag, if it has one.
+#[inline]
+pub fn slot_and_tag(key: &[u8]) -> (u16, Option<&[u8]>) {
+    let tag = hash_tag(key);
+    (crc16(tag.unwrap_or(key)) % SLOTS, tag)
 }
 
 /// The part of `key` that alone decides its slot, or `None` if the whole key does.

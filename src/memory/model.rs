@@ -118,6 +118,11 @@ impl Model {
         &self.options
     }
 
+    /// Whether packed containers are listpacks; ziplists before.
+    pub fn has_listpacks(&self) -> bool {
+        self.layout.listpack
+    }
+
     pub(super) fn family(&self) -> Family {
         self.layout.family
     }

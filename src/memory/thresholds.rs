@@ -41,6 +41,63 @@ impl Default for Thresholds {
     }
 }
 
+/// A limit of a packed encoding that a value may just exceed. Lists have none of interest: they are packed node by node, and
+/// larger nodes save next to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // each is the setting of a name that `name` gives
+pub enum Setting {
+    HashEntries,
+    HashValue,
+    IntsetEntries,
+    SetEntries,
+    SetValue,
+    ZsetEntries,
+    ZsetValue,
+}
+
+impl Setting {
+    /// Every one, in the order of their declaration.
+    pub const ALL: [Setting; 7] = [
+        Setting::HashEntries,
+        Setting::HashValue,
+        Setting::IntsetEntries,
+        Setting::SetEntries,
+        Setting::SetValue,
+        Setting::ZsetEntries,
+        Setting::ZsetValue,
+    ];
+
+    /// Its name in `redis.conf`; before Redis 7.0 the containers were ziplists.
+    pub fn name(self, listpacks: bool) -> &'static str {
+        match (self, listpacks) {
+            (Setting::HashEntries, true) => "hash-max-listpack-entries",
+            (Setting::HashEntries, false) => "hash-max-ziplist-entries",
+            (Setting::HashValue, true) => "hash-max-listpack-value",
+            (Setting::HashValue, false) => "hash-max-ziplist-value",
+            (Setting::IntsetEntries, _) => "set-max-intset-entries",
+            (Setting::SetEntries, _) => "set-max-listpack-entries",
+            (Setting::SetValue, _) => "set-max-listpack-value",
+            (Setting::ZsetEntries, true) => "zset-max-listpack-entries",
+            (Setting::ZsetEntries, false) => "zset-max-ziplist-entries",
+            (Setting::ZsetValue, true) => "zset-max-listpack-value",
+            (Setting::ZsetValue, false) => "zset-max-ziplist-value",
+        }
+    }
+
+    /// What it is set to.
+    pub fn value(self, thresholds: &Thresholds) -> u64 {
+        match self {
+            Setting::HashEntries => thresholds.hash_max_listpack_entries,
+            Setting::HashValue => thresholds.hash_max_listpack_value,
+            Setting::IntsetEntries => thresholds.set_max_intset_entries,
+            Setting::SetEntries => thresholds.set_max_listpack_entries,
+            Setting::SetValue => thresholds.set_max_listpack_value,
+            Setting::ZsetEntries => thresholds.zset_max_listpack_entries,
+            Setting::ZsetValue => thresholds.zset_max_listpack_value,
+        }
+    }
+}
+
 /// Bytes that a node of a list may have where the setting limits its elements.
 const SAFE_NODE_BYTES: u64 = 8192;
 

@@ -16,6 +16,8 @@ use crate::units::{bytes, count, percent, ratio};
 pub(super) const BOLD: Style = Style::new().bold();
 /// Rows that a list shows.
 const SHOWN: usize = 10;
+/// Nodes far from the mean that are explained.
+const CAUSES: usize = 2;
 /// Characters of a key or pattern that a row shows.
 const NAME_WIDTH: usize = 60;
 
@@ -161,6 +163,13 @@ fn nodes(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
     if let Some(imbalance) = &summary.imbalance {
         let even = ratio(imbalance.max_to_mean_per_mille as f64 / 1000.0);
         writeln!(out, "  the largest, {}, has {even} the mean", imbalance.largest_node)?;
+        for causes in imbalance.causes.iter().take(CAUSES) {
+            writeln!(out, "  {}: {}", causes.node, causes.in_words())?;
+        }
+    }
+    if let Some([_, more, ..]) = summary.rebalance.as_ref().map(|rebalance| rebalance.scaling.as_slice()) {
+        let why = more.bound_slot.map_or(String::new(), |slot| format!(", because of slot {slot} alone"));
+        writeln!(out, "  with {} nodes the largest would have {} at best{why}", more.nodes, bytes(more.largest_bytes))?;
     }
     Ok(())
 }

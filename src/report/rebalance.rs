@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::{ReadDump, RunOptions};
 use crate::analyze::aggregate::SlotTotals;
+use crate::analyze::causes::Scaled;
 use crate::analyze::rebalance::{LeftAlone, Rebalance, SlowKey};
 use crate::analyze::summary::{KeyRow, Summary};
 use crate::cluster::migrate::{MigrateModel, SlotMigration};
@@ -26,6 +27,7 @@ pub struct RebalanceOptions {
 /// A plan without the keys, which are known only when the dumps are put together.
 pub(super) struct Planned {
     plan: Plan,
+    scaling: Vec<Scaled>,
     owners_from: &'static str,
     migration: SlotMigration,
     left_alone: Vec<LeftAlone>,
@@ -71,13 +73,32 @@ pub(super) fn planned(
     let mut servers = counted.iter().map(|&i| options.models(&dumps[i].facts).0.server.slot_migration());
     let first = servers.next().unwrap_or(SlotMigration::SetSlot);
     let target = Target { nodes: wish.nodes_target, leaving: wish.leaving, spare: ground.spare };
+    let scaling = scaling(&ground.nodes, &slots);
     Some(Planned {
+        scaling,
         plan: plan(ground.nodes, &slots, &target)?,
         owners_from: if topology.is_some() { "nodes file" } else { "dumps" },
         migration: if servers.all(|other| other == first) { first } else { SlotMigration::SetSlot },
         left_alone,
         notes: ground.notes,
     })
+}
+
+/// The largest node at best as it is, with one more and two more nodes, and with twice as many.
+fn scaling(nodes: &[NodeName], slots: &[SlotLoad]) -> Vec<Scaled> {
+    let now = nodes.len();
+    let counts = BTreeSet::from([now, now + 1, now + 2, 2 * now]);
+    let scaled = |count: usize| {
+        let target = Target { nodes: Some(count), ..Target::default() };
+        let plan = plan(nodes.to_vec(), slots, &target)?;
+        Some(Scaled {
+            nodes: count as u64,
+            mean_bytes: plan.after.mean_bytes,
+            largest_bytes: plan.after.largest_bytes,
+            bound_slot: plan.bound.heaviest_slot.filter(|_| plan.bound.is_slot),
+        })
+    };
+    counts.into_iter().filter_map(scaled).collect()
 }
 
 /// The masters that have a dump, and those that have no slots.
@@ -224,6 +245,7 @@ impl Planned {
             slow_keys_complete: model.estimate_ms(bytes, elements) <= model.timeout_ms,
             migrate_model: model,
             heaviest_key,
+            scaling: self.scaling,
             left_alone: self.left_alone,
             notes: self.notes,
         }

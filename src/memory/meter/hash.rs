@@ -30,13 +30,7 @@ impl Meter<'_> {
         };
         let table_always = family == Family::V90 && self.v.fields_with_expiry > 0;
         if n <= thresholds.hash_max_listpack_entries && !too_long && !table_always {
-            if !redis_expiries {
-                return (self.packed_encoding(), self.packed_cost());
-            }
-            let bytes = self.v.native_bytes.unwrap_or(self.v.packed_bytes + self.packed_header());
-            let mut cost = model.block(model.layout.listpack_ex);
-            cost += model.packed(bytes);
-            return (Encoding::ListpackEx, cost);
+            return self.packed_hash(redis_expiries);
         }
         let mut cost = model.block(model.layout.hash_table_struct);
         cost += self.v.table;
@@ -44,6 +38,16 @@ impl Meter<'_> {
         cost += self.hash_buckets(n, before, redis_expiries);
         cost += self.field_expiries();
         (Encoding::Hashtable, cost)
+    }
+
+    /// The hash packed, whatever its size.
+    pub(super) fn packed_hash(&self, redis_expiries: bool) -> (Encoding, Cost) {
+        let mut cost = self.packed_cost();
+        if !redis_expiries {
+            return (self.packed_encoding(), cost);
+        }
+        cost += self.model.block(self.model.layout.listpack_ex);
+        (Encoding::ListpackEx, cost)
     }
 
     /// Buckets of a hash's table: made for all fields at once, or converted after `before` fields when one was too long,

@@ -2,11 +2,13 @@
 
 mod hash;
 mod list;
+mod saving;
 mod set;
 mod stream;
 mod visit;
 mod zset;
 
+pub use saving::{Near, Saving, Waste};
 pub use visit::TypedMeter;
 
 use list::List;
@@ -56,6 +58,8 @@ struct Value {
     want_packed: bool,
     /// Whether how the loader would hold a set has to be followed member by member.
     want_stage: bool,
+    /// Whether a set's integers are worth counting.
+    want_ints: bool,
     /// The stored container's length, where it is of the kind that the server keeps.
     native_bytes: Option<u64>,
     /// Entries as a listpack or ziplist, header included.
@@ -74,9 +78,12 @@ struct Value {
     longest: u64,
     /// Sets: the width that the integers so far need, and how the loader holds them by now.
     int_width: u64,
+    ints: u64,
     set_stage: SetStage,
     list: List,
     string: Option<(u64, Option<i64>)>,
+    /// Whether the string is a number that the server does not keep as an integer.
+    is_number: bool,
     stream: Stream,
     module: ModuleMeter,
 }

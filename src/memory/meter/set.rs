@@ -83,9 +83,7 @@ impl Meter<'_> {
         let packs = self.model.options.server.family().at_least(Family::R72);
         let fits = self.v.longest <= thresholds.set_max_listpack_value;
         match (self.v.set_stage, int) {
-            (SetStage::Intset, Some(n)) if self.v.count < thresholds.set_max_intset_entries => {
-                self.v.int_width = self.v.int_width.max(intset::width_of(n));
-            }
+            (SetStage::Intset, Some(_)) if self.v.count < thresholds.set_max_intset_entries => {}
             (SetStage::Intset, _) if packs && self.v.count < thresholds.set_max_listpack_entries && fits => {
                 self.v.set_stage = SetStage::Listpack;
             }

@@ -1,5 +1,6 @@
 //! What the parts of a value add, by its type.
 
+use super::saving::{ABOVE, is_number};
 use super::stream::id_key;
 use super::{Kind, Meter};
 use crate::memory::model::{Cost, FRACTION};
@@ -31,7 +32,9 @@ impl<'m> Meter<'m> {
 impl Visit for TypedMeter<'_, '_> {
     #[inline(always)]
     fn string(&mut self, value: RdbStr<'_>) {
-        self.meter.v.string = Some((value.len(), value.as_int()));
+        let int = value.as_int();
+        self.meter.v.string = Some((value.len(), int));
+        self.meter.v.is_number = int.is_none() && is_number(value);
     }
 
     fn collection(&mut self, count: u64) {
@@ -44,9 +47,11 @@ impl Visit for TypedMeter<'_, '_> {
             ValueType::Hash => thresholds.hash_max_listpack_entries,
             _ => 0,
         };
-        v.want_packed = count <= limit;
+        // What is just above the limit is worth packing, too, to tell what that would save.
+        v.want_packed = count <= limit.saturating_mul(ABOVE);
         v.want_table = true;
-        v.want_stage = v.want_packed && self.kind == ValueType::Set;
+        v.want_stage = count <= limit && self.kind == ValueType::Set;
+        v.want_ints = v.want_packed && self.kind == ValueType::Set;
         v.kind = match self.stored {
             TypeByte::LIST_QUICKLIST | TypeByte::LIST_QUICKLIST_2 => Kind::Nodes,
             _ => Kind::Plain,
@@ -131,10 +136,16 @@ impl Visit for TypedMeter<'_, '_> {
                     let int = if meter.model.boxes_elements() { element.as_int() } else { None };
                     meter.v.table += meter.model.member(len, int);
                 }
-                if meter.v.want_stage {
+                if meter.v.want_stage || meter.v.want_ints {
                     let int = element.as_int();
-                    meter.set_member(len, int);
-                    meter.pack(len, int);
+                    if let Some(n) = int {
+                        meter.v.ints += 1;
+                        meter.v.int_width = meter.v.int_width.max(intset::width_of(n));
+                    }
+                    if meter.v.want_stage {
+                        meter.set_member(len, int);
+                        meter.pack(len, int);
+                    }
                 }
             }
             _ => {

@@ -32,6 +32,7 @@ pub(super) fn finding_view(finding: &Finding) -> FindingView<'_> {
         FindingKind::HotKey => ("hot keys", "heat"),
         FindingKind::HotAndBig => ("hot keys", "heat"),
         FindingKind::ColdMemory => ("cold memory", "heat"),
+        FindingKind::Savings => ("savings", "types"),
         FindingKind::Incomparable => ("mixed servers", "how"),
     };
     FindingView {

@@ -6,9 +6,9 @@ use super::view::{Figure, List, Name, SHOWN, plural};
 use crate::access::LogKind;
 use crate::analyze::access::{AccessKey, AccessRow, CommandRow, HitsRow, LogRow};
 use crate::analyze::hot::{BandRow, FreqRow, HotRemedy};
-use crate::analyze::thresholds::Severity;
 use crate::analyze::remedy::Step;
 use crate::analyze::summary::{BucketRow, Summary};
+use crate::analyze::thresholds::Severity;
 use crate::units;
 
 /// Slots, and keys in the slow log, that are seen at once.

@@ -8,6 +8,7 @@
 //! and the page's policy lets nothing else run: it has the script's hash.
 
 mod big;
+mod causes;
 mod charts;
 mod comparisons;
 mod dumps;
@@ -19,6 +20,7 @@ mod keys;
 mod nodes;
 mod patterns;
 mod plan;
+mod savings;
 mod slots;
 mod treemap;
 mod types;
@@ -45,6 +47,7 @@ use self::keys::{KeysView, keys_view};
 use self::nodes::{NodesView, nodes_view};
 use self::patterns::{PatternsView, patterns_view};
 use self::plan::{PlanSection, plan_section};
+use self::savings::{SavingsView, savings_view};
 use self::slots::{SlotsView, slots_view};
 use self::types::{TypesView, types_view};
 use self::view::{LISTED, List, SHOWN, joined};
@@ -83,6 +86,7 @@ struct Page<'s> {
     plan: PlanSection,
     big: BigView,
     types: TypesView,
+    savings: SavingsView,
     thresholds: String,
     keys: KeysView,
     patterns: PatternsView,
@@ -112,6 +116,7 @@ impl<'s> Page<'s> {
             plan: plan_section(summary),
             big: big_view(summary),
             types: types_view(summary),
+            savings: savings_view(summary),
             thresholds: summary.big_thresholds.in_words(),
             keys: keys_view(summary),
             patterns: patterns_view(summary),

@@ -1,5 +1,6 @@
 //! The nodes: how even they are, and what their memory is made of.
 
+use super::causes::{CauseView, ScaledView, causes_view, scaled_view};
 use super::charts::{Bar, Key, Segment, part, rounded};
 use super::view::{Figure, List, Name, SHOWN, type_class};
 use crate::analyze::summary::{NodeRow, Summary, TypeRow};
@@ -21,6 +22,8 @@ pub(super) struct NodesView<'s> {
     pub(super) any_owner: bool,
     pub(super) any_heat: bool,
     pub(super) many: bool,
+    pub(super) causes: Vec<CauseView>,
+    pub(super) scaled: Vec<ScaledView>,
 }
 
 pub(super) struct NodeView<'s> {
@@ -88,6 +91,8 @@ pub(super) fn nodes_view(summary: &Summary) -> NodesView<'_> {
         any_owner: summary.nodes.iter().any(|node| node.address.is_some()),
         any_heat: summary.nodes.iter().any(|node| node.estimated_hits.is_some()),
         many: summary.nodes.len() > 1,
+        causes: causes_view(summary),
+        scaled: scaled_view(summary),
     }
 }
 

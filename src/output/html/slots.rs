@@ -1,8 +1,9 @@
 //! The slots: a picture of all of them, the heaviest, and those that are not as they should be.
 
 use super::charts::{Key, LOWEST_BAR, STANDING, part, rounded};
-use super::view::{Figure, LISTED, List, Name, is_cluster};
-use crate::analyze::summary::{SLOTS_PER_BIN, Summary};
+use super::view::{Figure, LISTED, List, Name, is_cluster, plural};
+use crate::analyze::slots::{SLOTS_PER_BIN, SlotRow, TagRow, TagsRow};
+use crate::analyze::summary::Summary;
 use crate::units;
 
 /// Shades of the strip of slots; each is for four times the memory of the next.
@@ -23,7 +24,11 @@ pub(super) struct SlotsView<'s> {
     pub(super) with_keys: String,
     pub(super) legend: Vec<Key>,
     pub(super) heaviest: List<SlotView>,
-    pub(super) table: Vec<(String, Vec<Figure>)>,
+    pub(super) tags: List<TagView>,
+    pub(super) about_tags: Vec<String>,
+    pub(super) table: SlotTable,
+    /// The other measures: keys, and heat where there is any.
+    pub(super) others: Vec<StripView>,
     pub(super) offsets: Vec<String>,
     pub(super) notes: Vec<SlotNote<'s>>,
     pub(super) missing: Vec<(&'s str, &'s str, Figure, &'s str)>,
@@ -39,7 +44,43 @@ pub(super) struct SlotBin {
     pub(super) title: String,
 }
 
+/// Figures by runs of slots: the first slot of each row, and its figures.
+pub(super) type SlotTable = Vec<(String, Vec<Figure>)>;
+
+/// A picture of the slots by another measure than memory.
+pub(super) struct StripView {
+    pub(super) id: &'static str,
+    pub(super) label: &'static str,
+    /// The bars as one outline.
+    pub(super) path: String,
+    pub(super) top: Figure,
+    pub(super) mean: f64,
+    pub(super) mean_text: Figure,
+    pub(super) says: String,
+    pub(super) table: SlotTable,
+}
+
 pub(super) struct SlotView {
+    pub(super) slot: u16,
+    pub(super) node: Name,
+    pub(super) keys: Figure,
+    pub(super) memory: Figure,
+    /// Of its node.
+    pub(super) share: Figure,
+    pub(super) width: f64,
+    pub(super) largest: Option<PartView>,
+    pub(super) tag: Option<PartView>,
+}
+
+/// A key or tag of a slot.
+pub(super) struct PartView {
+    pub(super) name: Name,
+    pub(super) memory: Figure,
+    pub(super) share: Figure,
+}
+
+pub(super) struct TagView {
+    pub(super) name: Name,
     pub(super) slot: u16,
     pub(super) node: Name,
     pub(super) keys: Figure,
@@ -124,24 +165,17 @@ pub(super) fn slots_view(summary: &Summary) -> SlotsView<'_> {
                 },
             })
             .collect(),
-        heaviest: List::new(&slots.heaviest, SHOWN_SLOTS, LISTED, |slot| SlotView {
-            slot: slot.slot,
-            node: Name::new(&slot.node),
-            keys: Figure::count(slot.keys),
-            memory: Figure::bytes(slot.footprint_bytes),
-            share: Figure::share(slot.footprint_bytes, total),
-            width: part(slot.footprint_bytes, heaviest_slot),
-        }),
-        table: slots
-            .bins
-            .chunks(SLOT_COLUMNS)
-            .enumerate()
-            .map(|(row, bins)| {
-                (
-                    (row * SLOT_COLUMNS * SLOTS_PER_BIN).to_string(),
-                    bins.iter().map(|&bytes| Figure::bytes(bytes)).collect(),
-                )
-            })
+        heaviest: List::new(&slots.heaviest, SHOWN_SLOTS, LISTED, |slot| slot_view(slot, heaviest_slot)),
+        tags: {
+            let heaviest = slots.tags.heaviest.first().map_or(0, |tag| tag.footprint_bytes);
+            List::new(&slots.tags.heaviest, SHOWN_SLOTS, LISTED, |tag| tag_view(tag, total, heaviest))
+        },
+        about_tags: about_tags(&slots.tags, total),
+        table: table(&slots.bins, Figure::bytes),
+        others: [("slots-keys", "Keys", &slots.key_bins), ("slots-heat", "Heat", &slots.heat_bins)]
+            .into_iter()
+            .filter(|(.., bins)| bins.iter().any(|n| *n > 0))
+            .map(|(id, label, bins)| strip(id, label, bins))
             .collect(),
         offsets: (0..SLOT_COLUMNS).map(|column| format!("+{}", column * SLOTS_PER_BIN)).collect(),
         notes,
@@ -160,4 +194,100 @@ pub(super) fn slots_view(summary: &Summary) -> SlotsView<'_> {
             .map(|key| (key.node.as_str(), Name::new(&key.key), key.slot))
             .collect(),
     }
+}
+
+fn table(bins: &[u64], figure: fn(u64) -> Figure) -> SlotTable {
+    let row = |(row, bins): (usize, &[u64])| {
+        ((row * SLOT_COLUMNS * SLOTS_PER_BIN).to_string(), bins.iter().map(|&n| figure(n)).collect())
+    };
+    bins.chunks(SLOT_COLUMNS).enumerate().map(row).collect()
+}
+
+fn strip(id: &'static str, label: &'static str, bins: &[u64]) -> StripView {
+    let top = bins.iter().copied().max().unwrap_or(0);
+    let mean = bins.iter().sum::<u64>() as f64 / bins.len().max(1) as f64;
+    let mut path = format!("M0 {STANDING}");
+    for bin in bins {
+        let height = if *bin == 0 { 0.0 } else { (*bin as f64 / top as f64 * STANDING).max(LOWEST_BAR) };
+        path.push_str(&format!("V{}h1", (10.0 * (STANDING - height)).round() / 10.0));
+    }
+    path.push_str(&format!("V{STANDING}z"));
+    let densest = bins.iter().position(|n| *n == top).unwrap_or(0) * SLOTS_PER_BIN;
+    StripView {
+        id,
+        label,
+        path,
+        top: Figure::count(top),
+        mean: rounded(STANDING - mean / top.max(1) as f64 * STANDING),
+        mean_text: Figure::count(mean.round() as u64),
+        says: format!(
+            "{label} over the slots in runs of {SLOTS_PER_BIN}; the most, {}, in slots {densest}\u{2013}{}",
+            units::count(top),
+            densest + SLOTS_PER_BIN - 1
+        ),
+        table: table(bins, Figure::count),
+    }
+}
+
+fn slot_view(slot: &SlotRow, heaviest: u64) -> SlotView {
+    let part_of = |text: &str, bytes: u64| PartView {
+        name: Name::new(text),
+        memory: Figure::bytes(bytes),
+        share: Figure::share(bytes, slot.footprint_bytes),
+    };
+    SlotView {
+        slot: slot.slot,
+        node: Name::new(&slot.node),
+        keys: Figure::count(slot.keys),
+        memory: Figure::bytes(slot.footprint_bytes),
+        share: Figure::share(slot.footprint_bytes, slot.node_bytes),
+        width: part(slot.footprint_bytes, heaviest),
+        largest: slot.largest_key.as_ref().map(|key| part_of(&key.key, key.footprint_bytes)),
+        tag: slot.main_tag.as_ref().map(|tag| part_of(&tag.tag, tag.footprint_bytes)),
+    }
+}
+
+fn tag_view(tag: &TagRow, total: u64, heaviest: u64) -> TagView {
+    TagView {
+        name: Name::new(&tag.tag),
+        slot: tag.slot,
+        node: Name::new(&tag.node),
+        keys: Figure::count(tag.keys),
+        memory: Figure::bytes(tag.footprint_bytes),
+        share: Figure::share(tag.footprint_bytes, total),
+        width: part(tag.footprint_bytes, heaviest),
+    }
+}
+
+/// What is to be said of the tags: how many keys have one, and what is not known.
+fn about_tags(tags: &TagsRow, total: u64) -> Vec<String> {
+    if tags.keys == 0 {
+        return vec!["No key has a hash tag.".to_owned()];
+    }
+    let mut lines = vec![format!(
+        "{} with a hash tag: {} ({}), {}.",
+        plural(tags.keys, "key", "keys"),
+        units::bytes(tags.footprint_bytes),
+        units::percent(tags.footprint_bytes, total),
+        plural(tags.distinct, "different tag", "different tags"),
+    )];
+    if !tags.nodes_with_too_many.is_empty() {
+        let nodes: Vec<String> =
+            tags.nodes_with_too_many.iter().take(SHOWN_SLOTS).map(|name| Name::new(name).text).collect();
+        let more = tags.nodes_with_too_many.len() - nodes.len();
+        lines.push(format!(
+            "More than {} different tags on {}{}: they are not told apart there, and the heaviest slots name only their largest keys.",
+            units::count(tags.most_per_node),
+            nodes.join(", "),
+            if more > 0 { format!(" and {more} more") } else { String::new() }
+        ));
+    }
+    if tags.long_keys > 0 {
+        lines.push(format!(
+            "{} with {} have a tag too long to be listed.",
+            plural(tags.long_keys, "key", "keys"),
+            units::bytes(tags.long_bytes)
+        ));
+    }
+    lines
 }

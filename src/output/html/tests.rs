@@ -8,15 +8,18 @@ use crate::access::LogKind;
 use crate::analyze::Rebalance;
 use crate::analyze::access::*;
 use crate::analyze::big::{BigKey, BigKeys, Judgement};
+use crate::analyze::causes::{Cause, CausePart, NodeCauses, PatternDifference, Scaled};
 use crate::analyze::compression::CompressionSample;
 use crate::analyze::cost::COST_MODEL;
 use crate::analyze::hot::*;
 use crate::analyze::pieces::SlotOwners;
 use crate::analyze::rebalance::{LeftAlone, SlowKey};
 use crate::analyze::remedy::Step;
+use crate::analyze::savings::{Form, FormRow, Saved, SavingsRow, SettingRow, SmallStringsRow};
+use crate::analyze::slots::{SlotKeyRow, SlotRow, SlotsRow, TagRow, TagsRow};
 use crate::analyze::summary::{
     AuxRow, ClusterRow, ComparedType, DamageRow, DatabaseRow, EncodingRow, Imbalance, LeftOut, MisplacedKey,
-    MissingMaster, NodeType, SlotRow, TypeTop,
+    MissingMaster, NodeType, TypeTop,
 };
 use crate::analyze::summary::{
     BucketRow, Comparison, DumpRole, DumpRow, Finding, FindingKind, KeyRow, NodeRow, PatternRow, TotalsRow, TypeRow,
@@ -29,7 +32,7 @@ use crate::cluster::plan::{Bound, Evenness, Fate, Load, Move, NodeName, Plan, Pl
 use crate::cluster::topology::SlotRange;
 use crate::memory::Server;
 use crate::record::{Encoding, KeyRecord, ValueType};
-use crate::report::{RunOptions, summarize};
+use crate::report::tests::summary_of_nothing;
 use crate::value::ModuleName;
 
 const HOSTILE: &str = "<script>alert(1)</script>\"><img src=x onerror='alert(2)'>{{ 7 }}</title></style>";
@@ -38,12 +41,6 @@ fn page(summary: &Summary) -> String {
     let mut out = Vec::new();
     render(summary, &mut out).unwrap();
     String::from_utf8(out).unwrap()
-}
-
-/// The summary of no dump.
-fn empty() -> Summary {
-    let options = RunOptions::new(10);
-    summarize(Vec::new(), &options, None, None).0
 }
 
 fn totals(keys: u64, bytes: u64) -> TotalsRow {
@@ -96,6 +93,10 @@ fn big_key(number: u64) -> BigKey {
     let owners = SlotOwners { nodes: vec![HOSTILE.to_owned()], owners: vec![Some(0); 16_384] };
     let judgement = Judgement { thresholds: &BigThresholds::default(), costs: &COST_MODEL, owners: &owners };
     judgement.big_key(&TopKey::new(0, &record, Some(sample)), HOSTILE, Server::newest()).unwrap()
+}
+
+fn tag() -> TagRow {
+    TagRow { tag: HOSTILE.to_owned(), slot: 1, node: HOSTILE.to_owned(), keys: 5, footprint_bytes: 580 }
 }
 
 fn dump(name: &str) -> DumpRow {
@@ -180,6 +181,18 @@ fn full() -> Summary {
             mean_bytes: 50_500,
             max_to_mean_per_mille: 1980,
             estimated_hits_max_to_min_per_mille: Some(1000),
+            causes: vec![NodeCauses {
+                node: HOSTILE.to_owned(),
+                difference_bytes: 49_500,
+                parts: [
+                    Cause::Key { key: HOSTILE.to_owned(), slot: 1, node: HOSTILE.to_owned(), of_bytes: 9 },
+                    Cause::Tag { tag: HOSTILE.to_owned(), slot: 2, node: HOSTILE.to_owned(), of_bytes: 9 },
+                    Cause::Rest { slots: 12 },
+                ]
+                .map(|cause| CausePart { bytes: 16_500, cause })
+                .to_vec(),
+                patterns: vec![PatternDifference { pattern: HOSTILE.to_owned(), bytes: 900 }],
+            }],
         }),
         cluster: Some(ClusterRow {
             owners_from: "nodes file",
@@ -197,16 +210,59 @@ fn full() -> Summary {
             misplaced_slots: "3".to_owned(),
             misplaced_examples: vec![MisplacedKey { node: HOSTILE.to_owned(), key: HOSTILE.to_owned(), slot: 3 }],
         }),
-        slots: crate::analyze::summary::SlotsRow {
+        slots: SlotsRow {
             with_keys: 12,
             bins: (0..256).map(|n| n * n).collect(),
-            heaviest: vec![SlotRow { slot: 1, node: HOSTILE.to_owned(), keys: 5, footprint_bytes: 600 }; 20],
+            key_bins: (0..256).collect(),
+            heat_bins: (0..256).rev().collect(),
+            heaviest: vec![
+                SlotRow {
+                    slot: 1,
+                    node: HOSTILE.to_owned(),
+                    node_bytes: 1000,
+                    keys: 5,
+                    footprint_bytes: 600,
+                    largest_key: Some(SlotKeyRow { key: HOSTILE.to_owned(), footprint_bytes: 590 }),
+                    main_tag: Some(tag()),
+                };
+                20
+            ],
+            tags: TagsRow {
+                keys: 50,
+                footprint_bytes: 700,
+                distinct: 30,
+                nodes_with_too_many: vec![HOSTILE.to_owned(); 30],
+                most_per_node: 65_536,
+                long_keys: 3,
+                long_bytes: 90,
+                heaviest: vec![tag(); 50],
+            },
         },
         types: types.to_vec(),
+        savings: SavingsRow {
+            settings: vec![SettingRow {
+                setting: "hash-max-listpack-entries",
+                value: 512,
+                within_twice: Saved::default(),
+                within_four_times: Saved { keys: 3, footprint_bytes: 900, saved_bytes: 500 },
+            }],
+            forms: [Form::MixedIntegerSets, Form::PlainNumbers, Form::CompressibleStrings]
+                .map(|form| FormRow { form, saved: Saved { keys: 3, footprint_bytes: 900, saved_bytes: 500 } })
+                .to_vec(),
+            small_strings: vec![SmallStringsRow {
+                pattern: HOSTILE.to_owned(),
+                value_bytes: 12,
+                key_footprint_bytes: 90,
+                saved: Saved { keys: 3000, footprint_bytes: 270_000, saved_bytes: 200_000 },
+            }],
+            fields_per_hash: 64,
+        },
         databases: vec![DatabaseRow { database: 3, totals: totals(80, 10_000), keys_with_expiry: 7 }; 2],
         expiry: crate::analyze::summary::ExpiryRow {
             persistent: totals(73, 5000),
             volatile: totals(7, 5300),
+            freed: buckets.clone(),
+            permanent_patterns: (0..20).collect(),
             buckets: buckets.clone(),
         },
         freq: Some(FreqRow {
@@ -257,7 +313,7 @@ fn full() -> Summary {
             }],
         }],
         big_keys: BigKeys { total: 70, critical: 3, keys: (0..30).map(big_key).collect(), cost_model: COST_MODEL },
-        ..empty()
+        ..summary_of_nothing()
     }
 }
 
@@ -364,7 +420,7 @@ fn tags(page: &str) -> Vec<&str> {
 
 #[test]
 fn every_section_is_there_and_says_why_it_is_empty() {
-    let page = page(&empty());
+    let page = page(&summary_of_nothing());
     for (id, reason) in [
         ("findings", "No dump was given."),
         ("read", "No dump was given."),
@@ -391,7 +447,7 @@ fn every_section_is_there_and_says_why_it_is_empty() {
 
 #[test]
 fn loads_nothing_and_runs_nothing() {
-    for page in [page(&empty()), page(&full())] {
+    for page in [page(&summary_of_nothing()), page(&full())] {
         assert!(page.contains("content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-"));
         assert_eq!(page.matches("<script>").count(), 1);
         for tag in tags(&page) {
@@ -431,7 +487,7 @@ fn names_are_never_markup() {
 
 #[test]
 fn elements_are_closed_in_their_order() {
-    for page in [page(&empty()), page(&full())] {
+    for page in [page(&summary_of_nothing()), page(&full())] {
         let body = &page[page.find("</style>").unwrap()..];
         let mut open = vec!["html", "head", "style"];
         for tag in tags(body).into_iter().chain(["/body", "/html"]) {
@@ -502,7 +558,7 @@ fn says_what_does_not_add_up() {
 
 #[test]
 fn words_and_times() {
-    assert_eq!(verdict(&empty()), "Nothing could be read: this page has no figures.");
+    assert_eq!(verdict(&summary_of_nothing()), "Nothing could be read: this page has no figures.");
     assert_eq!(
         verdict(&full()),
         "100 nodes hold 80 keys in 9.77 KiB: 1 critical finding. Not everything could be read."
@@ -552,6 +608,7 @@ fn the_plan_is_shown_whole_and_in_order() {
     let load = Load { bytes: 300, keys: 1, slots: 3 };
     let summary = Summary {
         rebalance: Some(Rebalance {
+            scaling: vec![Scaled { nodes: 4, mean_bytes: 9, largest_bytes: 90, bound_slot: Some(1) }],
             plan: Plan {
                 tolerance_percent: 5,
                 goal_bytes: 525,
