@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(causes.undivided_bytes(), 60 * MIB);
         assert_eq!(
             causes.in_words(),
-            "100 MiB more than the mean: 60.0 MiB is the key \"x\" (80.0 MiB), 20.0 MiB is the hash tag \"t\" (40.0 MiB on o, \
+            "100.0 MiB more than the mean: 60.0 MiB is the key \"x\" (80.0 MiB), 20.0 MiB is the hash tag \"t\" (40.0 MiB on o, \
              which raises the mean), 10.0 MiB is 1,200 more slots with keys than the mean, the rest, 10.0 MiB, is spread over 5,400 \
              slots"
         );

@@ -17,7 +17,7 @@ const FINDINGS: usize = 5;
 /// From how many bytes on a slot is heavy.
 fn heavy_from(summary: &Summary, slot: &SlotRow) -> u64 {
     let mean = summary.slots.bins.iter().sum::<u64>() / summary.slots.with_keys.max(1);
-    mean.saturating_mul(TIMES_MEAN).max(slot.node_bytes / 100 * PERCENT_OF_NODE).max(LEAST_BYTES)
+    mean.saturating_mul(TIMES_MEAN).max(slot.node_bytes / (100 / PERCENT_OF_NODE)).max(LEAST_BYTES)
 }
 
 /// The findings about heavy slots; none where there is no cluster.
@@ -141,7 +141,7 @@ mod tests {
         };
         let (severity, words, advice) = text(50, 100);
         assert_eq!(severity, Severity::Warning);
-        assert_eq!(words, "slot 7 holds 100 MiB, 20 % of n: its key \"big\" alone takes 50.0 MiB");
+        assert_eq!(words, "slot 7 holds 100.0 MiB, 20.0 % of n: its key \"big\" alone takes 50.0 MiB");
         assert!(advice.contains("Split the key"));
         let (_, words, advice) = text(49, 50);
         assert!(words.ends_with("11 keys with the hash tag \"t\" take 50.0 MiB"), "{words}");
