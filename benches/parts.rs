@@ -145,7 +145,7 @@ fn rows(c: &mut Criterion) {
         };
         measurer.read(&mut reader, &head).unwrap();
         let measured = measurer.measure(&head, &Place::default());
-        let dump = RowDump { node: "node-1", now_ms: None };
+        let dump = RowDump { node: "node-1", now_ms: None, print: None };
         let mut out = Vec::new();
         b.iter(|| {
             out.clear();

@@ -145,7 +145,8 @@ fn writer(facts: &FileFacts) -> Server {
     named.or_else(|| facts.header.map(Server::likely_writer)).unwrap_or_else(Server::newest)
 }
 
-fn saved_at_seconds(facts: &FileFacts) -> Option<i64> {
+/// When a dump was saved, in seconds since 1970, by its own word.
+pub fn saved_at_seconds(facts: &FileFacts) -> Option<i64> {
     facts.aux("ctime")?.parse().ok()
 }
 

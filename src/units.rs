@@ -50,6 +50,34 @@ pub fn percent(part: u64, whole: u64) -> String {
     }
 }
 
+/// A change of bytes with its sign: `+1.50 KiB`, `-3 B`, `0 B`.
+pub fn signed_bytes(change: i64) -> String {
+    signed(change, bytes)
+}
+
+/// A change of a number with its sign: `+1,234`.
+pub fn signed_count(change: i64) -> String {
+    signed(change, count)
+}
+
+fn signed(change: i64, text: fn(u64) -> String) -> String {
+    let sign = match change {
+        1.. => "+",
+        0 => "",
+        ..0 => "-",
+    };
+    format!("{sign}{}", text(change.unsigned_abs()))
+}
+
+/// A change in thousandths as per cent with its sign, or as a multiple where it is more than tenfold: `+12.3 %`, `x 12.3`.
+pub fn signed_per_mille(change: i64) -> String {
+    match change {
+        10_000.. => format!("x {:.1}", change as f64 / 1000.0 + 1.0),
+        0 => "0 %".to_owned(),
+        _ => format!("{:+.1} %", change as f64 / 10.0),
+    }
+}
+
 /// A ratio with two digits: `1.32x`.
 pub fn ratio(value: f64) -> String {
     format!("{value:.2}x")
@@ -268,6 +296,9 @@ mod tests {
         assert_eq!(rfc3339_ms(-1), "1969-12-31T23:59:59.999Z");
         assert_eq!(rfc3339_ms(YEAR_10000_MS as i64 - 1), "9999-12-31T23:59:59.999Z");
         assert_eq!(time_seconds(1_767_225_600), "2026-01-01 00:00:00 UTC");
+        assert_eq!([1536, 0, -3].map(signed_bytes), ["+1.50 KiB", "0 B", "-3 B"]);
+        assert_eq!([1234, 0, -3].map(signed_count), ["+1,234", "0", "-3"]);
+        assert_eq!([123, 0, -1000, 11_300].map(signed_per_mille), ["+12.3 %", "0 %", "-100.0 %", "x 12.3"]);
         assert_eq!([0, 850, 125_000, 273_600_000].map(duration_ms), ["0 s", "850 ms", "2 min 5 s", "3 d 4 h"]);
         assert_eq!([0, 1, 999, 1000, 2_500_000].map(duration_us), ["0 s", "< 1 ms", "< 1 ms", "1 ms", "2 s"]);
         assert_eq!(["10MB", "1.5g", "512", "64 KiB"].map(|t| parse_bytes(t).unwrap()), [10 << 20, 3 << 29, 512, 65536]);

@@ -34,9 +34,11 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::shape::{Shape, ShapeCache, short_word};
 
+mod aligned;
 mod rules;
 mod stored;
 
+pub use aligned::{AlignedPattern, align};
 pub use rules::{PatternOptions, PatternRules};
 
 /// Separators, each of which ends a segment and belongs to it.

@@ -199,6 +199,12 @@ impl TopKeys {
         *self = all;
     }
 
+    /// The least measure that is kept, if a key with less was left out; absent if the list has every key.
+    pub fn floor(&self) -> Option<u64> {
+        let full = self.heap.len() >= self.limit;
+        full.then(|| self.heap.peek().map_or(u64::MAX, |worst| worst.measure))
+    }
+
     /// Takes over the keys of another.
     pub fn merge(&mut self, other: TopKeys) {
         other.heap.into_iter().for_each(|ranked| self.insert(ranked));

@@ -60,7 +60,7 @@ fn write_keys(run: &Run, args: &KeysArgs, filter: &KeyFilter, out: &mut (dyn Wri
         let format = RowsOf { args, filter: &KeyFilter::default() };
         let mut buffer = Vec::new();
         for key in top.into_sorted() {
-            let dump = RowDump { node: &run.inputs[key.dump].name, now_ms: None };
+            let dump = RowDump { node: &run.inputs[key.dump].name, now_ms: None, print: None };
             format.row(dump, &key.record(), &mut buffer);
         }
         out.write_all(&buffer).map_err(|e| Error::output(None, e))?;

@@ -49,17 +49,22 @@ impl Csv<'_> {
     }
 
     fn append_key(&self, key: &[u8], out: &mut Vec<u8>) {
-        let start = out.len();
-        self.escape.append(key, out);
-        if self.spreadsheet && matches!(out.get(start), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')) {
-            out.insert(start, b'\'');
-        }
-        quote_if_needed(out, start);
+        append_key(key, self.escape, self.spreadsheet, out);
     }
 }
 
+/// Appends a name as a field; for spreadsheets, one that would be run as a formula gets an apostrophe before it.
+pub(super) fn append_key(key: &[u8], escape: Escape, spreadsheet: bool, out: &mut Vec<u8>) {
+    let start = out.len();
+    escape.append(key, out);
+    if spreadsheet && matches!(out.get(start), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r')) {
+        out.insert(start, b'\'');
+    }
+    quote_if_needed(out, start);
+}
+
 /// Puts what was appended from `start` on between quotes, with its own doubled, if it would not be one field otherwise.
-fn quote_if_needed(out: &mut Vec<u8>, start: usize) {
+pub(super) fn quote_if_needed(out: &mut Vec<u8>, start: usize) {
     let field = &out[start..];
     if memchr::memchr3(b'"', b',', b'\n', field).is_none() && memchr::memchr(b'\r', field).is_none() {
         return;

@@ -32,6 +32,7 @@ use crate::error::{DumpError, Error};
 use crate::input::{DumpInput, Opened};
 use crate::measure::Measurer;
 use crate::memory::{Model, Place};
+use crate::rdb::crc64::checksum;
 use crate::rdb::{Fault, Item, KeyHead, RdbStr, Reader, StoredValue};
 use crate::record::KeyRecord;
 use crate::value::Depth;
@@ -45,6 +46,11 @@ const MAX_WAITING: usize = 32;
 pub trait RowFormat: Sync {
     /// Appends the row for a key of `dump` to `out`.
     fn row(&self, dump: RowDump<'_>, record: &KeyRecord<'_>, out: &mut Vec<u8>);
+
+    /// Whether rows are about the bytes of values, so that these have to be read once more.
+    fn wants_print(&self) -> bool {
+        false
+    }
 }
 
 /// The dump that a row is of.
@@ -54,6 +60,32 @@ pub struct RowDump<'d> {
     pub node: &'d str,
     /// The time that its expiries are measured from, in milliseconds since 1970.
     pub now_ms: Option<i64>,
+    /// What the key's value looks like from outside, if that is wanted.
+    pub print: Option<ValuePrint>,
+}
+
+/// What the bytes of a value in a dump look like from outside: values with the same print are the same, if dumps of the
+/// same version hold them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValuePrint {
+    /// How it is stored: its type byte, and whether it begins with a compressed string.
+    pub stored_as: (u8, bool),
+    /// How long it is.
+    pub bytes: u64,
+    /// CRC-64 of its bytes.
+    pub crc: u64,
+}
+
+impl ValuePrint {
+    fn new(head: &KeyHead<'_>, first: Option<u8>, bytes: u64, crc: u64) -> ValuePrint {
+        const LZF: u8 = 0xc3;
+        ValuePrint { stored_as: (head.kind.0, first == Some(LZF)), bytes, crc }
+    }
+
+    fn of(head: &KeyHead<'_>, value: &StoredValue<'_>) -> ValuePrint {
+        let value = value.data.get(value.from..value.end).unwrap_or_default();
+        ValuePrint::new(head, value.first().copied(), value.len() as u64, checksum(value))
+    }
 }
 
 /// Where rows go: a format, and a writer that gets them in order.
@@ -232,14 +264,22 @@ impl<'m, F: Fold> Worker<'m, F> {
 
     /// Takes the key of `head` into account, whose value was just read.
     #[inline(always)]
-    fn observe(&mut self, job: &Job<'_, '_, F>, head: &KeyHead<'_>, place: &Place, value: StoredValue<'_>) {
+    fn observe(
+        &mut self,
+        job: &Job<'_, '_, F>,
+        head: &KeyHead<'_>,
+        place: &Place,
+        value: StoredValue<'_>,
+        print: impl FnOnce() -> ValuePrint,
+    ) {
         let measured = self.measurer.measure(head, place);
         self.fold.observe(&measured, value);
         self.keys += 1;
         if let Some(format) = job.format {
             // Of a copy, so that the record need not be in memory where there are no rows.
             let record = measured.record;
-            format.row(RowDump { node: job.node, now_ms: self.now_ms }, &record, &mut self.rows);
+            let print = format.wants_print().then(print);
+            format.row(RowDump { node: job.node, now_ms: self.now_ms, print }, &record, &mut self.rows);
         }
     }
 }
@@ -340,9 +380,10 @@ fn walk_locally<'a, 'm, F: Fold>(
         }
         let done = match worker.as_mut() {
             None => reader.finish_value(),
-            Some((worker, job)) => {
-                worker.measurer.read(reader, &head).map(|()| worker.observe(job, &head, place, reader.stored(&head)))
-            }
+            Some((worker, job)) => worker.measurer.read(reader, &head).map(|()| {
+                let value = reader.stored(&head);
+                worker.observe(job, &head, place, value, || ValuePrint::of(&head, &value));
+            }),
         };
         if let Err(fault) = done {
             return (before, Stop::Fault(fault, Some(head.key)));

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::facts::{Driver, checksum_bytes};
 use super::ordered::Piece;
-use super::{DumpResult, Job, Stop, Worker, Workers, first_slots, push_between, slot_of_item, wait_for_order, walk};
+use super::{
+    DumpResult, Job, Stop, ValuePrint, Worker, Workers, first_slots, push_between, slot_of_item, wait_for_order, walk,
+};
 use crate::analyze::Fold;
 use crate::error::DumpError;
 use crate::rdb::crc64::{self, checksum};
@@ -258,9 +260,15 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
     let mut bytes = head_bytes as u64;
     digest.update(&input.bytes[..head_bytes]);
     input.consume(head_bytes);
+    // Only for rows that want it.
+    let mut print = job.format.filter(|format| format.wants_print()).map(|_| (crc64::digest(), None));
     let mut checksum = |read: &[u8]| {
         digest.update(read);
         bytes += read.len() as u64;
+        if let Some((digest, first)) = &mut print {
+            digest.update(read);
+            *first = first.or(read.first().copied());
+        }
         job.progress.advance(read.len() as u64, 0);
     };
     let mut cursor = StreamCursor::new(mem::take(&mut input.bytes), input.base, input.stream, &mut checksum);
@@ -268,14 +276,19 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
         cursor = cursor.keeping_long();
     }
     let mut worker = workers.take();
-    match worker.measurer.stream(&mut cursor, header.dialect, &head) {
+    let read = worker.measurer.stream(&mut cursor, header.dialect, &head);
+    let (window, error) = cursor.finish();
+    let value_bytes = bytes - head_bytes as u64;
+    match read {
         Ok(()) => {
-            worker.observe(job, &head, &driver.place, value);
+            worker.observe(job, &head, &driver.place, value, || {
+                let (crc, first) = print.map_or((0, None), |(digest, first)| (digest.finalize(), first));
+                ValuePrint::new(&head, first, value_bytes, crc)
+            });
             driver.place.pass_key(head.expire_at_ms.is_some());
         }
         Err(fault) => driver.fail(fault, Some(head.key)),
     }
-    let (window, error) = cursor.finish();
     if error.is_some() {
         input.error = error;
     }
