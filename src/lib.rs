@@ -11,6 +11,8 @@
 //! access    logs of what was accessed         -> access::AccessLog
 //! analyze   sums in any order                   -> analyze::Aggregate, analyze::Summary
 //! cluster   slots, owners, replicas
+//! diff      two states compared, key by key if wanted
+//! forecast  when a node will be full
 //! pipeline  all of the above on all cores
 //! report    the dumps of a run put together     -> analyze::Summary
 //! output    CSV, JSON, terminal, HTML
@@ -52,8 +54,10 @@ pub mod analyze;
 pub mod check;
 pub mod cli;
 pub mod cluster;
+pub mod diff;
 pub mod error;
 pub mod escape;
+pub mod forecast;
 pub mod glob;
 pub mod input;
 pub mod measure;

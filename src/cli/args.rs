@@ -21,10 +21,12 @@ Examples:
   rdbscope plan node-*.rdb --nodes nodes.conf           which slots to move so that memory is even
   rdbscope report dump.rdb --json node-1.json           on each node, or each night; then, without the dumps:
   rdbscope report --from node-*.json -o cluster.html
+  rdbscope diff monday.rdb tuesday.rdb                  what has changed between two states
+  rdbscope forecast night-*.json --maxmemory 4GB        when a node will be full
   redis-cli --rdb - | rdbscope -                        from a pipe
 
-Exit codes: 0 done, 2 usage or output, 3 a file cannot be opened or is no RDB, 4 a dump is damaged or
-truncated, 5 a format newer than known.";
+Exit codes: 0 done, 1 something was found to fail on (check, diff --split), 2 usage or output, 3 a
+file cannot be opened or is no RDB, 4 a dump is damaged or truncated, 5 a format newer than known.";
 
 /// Analyze Redis and Valkey RDB dumps offline: big keys, hot keys, memory of a cluster.
 ///
@@ -53,6 +55,12 @@ pub enum Command {
     /// Check that dumps are whole and keep the rules.
     #[command(after_help = CHECK_HELP)]
     Check(CheckArgs),
+    /// Compare two states: what has grown, come, gone and moved, or whether a key was split without loss.
+    #[command(after_help = DIFF_HELP)]
+    Diff(DiffArgs),
+    /// Say from a series of summaries when a node reaches its maxmemory.
+    #[command(after_help = FORECAST_HELP)]
+    Forecast(ForecastArgs),
 }
 
 const CHECK_HELP: &str = "\
@@ -93,6 +101,85 @@ Examples:
   rdbscope plan node-*.rdb --nodes nodes.conf --nodes-target 4
   rdbscope plan node-*.rdb --nodes nodes.conf --remove node-3
   rdbscope plan node-*.rdb --nodes nodes.conf --commands > plan.sh";
+
+const DIFF_HELP: &str = "\
+OLD and NEW are each a dump, a directory with dumps, a summary that `report --json FILE` wrote, or several of
+these with commas between them, each perhaps as NAME=PATH. Nodes of the two are the same if the nodes file gives
+them the same id, else by name, else by replication history, else if each side has one.
+
+Examples:
+  rdbscope diff monday.rdb tuesday.rdb
+  rdbscope diff monday.json tuesday.json --json
+  rdbscope diff old/n1.rdb,old/n2.rdb new/ --nodes nodes.conf
+  rdbscope diff old.rdb new.rdb --keys -o changed.csv
+  rdbscope diff before.rdb after.rdb --split 'users:all=users:batch:*'";
+
+const FORECAST_HELP: &str = "\
+Each SUMMARY is what `report --json FILE` wrote, or a dump, of one node or of several. The times are those at which
+the dumps were saved.
+
+Examples:
+  rdbscope forecast night-*.json --maxmemory 4GB
+  rdbscope forecast night-*.json --maxmemory n1=4GB --maxmemory n2=8GB
+  rdbscope forecast night-*.json --config redis.conf --json";
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// The earlier state: dumps, or summaries.
+    #[arg(value_name = "OLD")]
+    pub old: String,
+    /// The later state.
+    #[arg(value_name = "NEW")]
+    pub new: String,
+    /// Which node owns which slots: a nodes.conf, or the saved output of CLUSTER NODES.
+    #[arg(long, value_name = "FILE")]
+    pub nodes: Option<PathBuf>,
+    /// The same for OLD, if it was different then.
+    #[arg(long, value_name = "FILE", requires = "nodes")]
+    pub nodes_old: Option<PathBuf>,
+    /// Print one JSON document instead.
+    #[arg(long)]
+    pub json: bool,
+    /// Compare key by key: a row for each key that differs, by database and name. Needs dumps.
+    #[arg(long)]
+    pub keys: bool,
+    /// Where the rows of --keys go; standard output if not given.
+    #[arg(short, long, value_name = "FILE", requires = "keys")]
+    pub output: Option<PathBuf>,
+    /// How a row of --keys looks.
+    #[arg(long, value_enum, default_value_t = Format::Csv, requires = "keys")]
+    pub format: Format,
+    /// Verify that the elements of a key in OLD are in the keys that match a glob in NEW. Of several `=` the first that
+    /// ends the name of a key in OLD counts. Needs dumps.
+    #[arg(long, value_name = "KEY=GLOB", conflicts_with = "keys")]
+    pub split: Vec<String>,
+    #[command(flatten)]
+    pub text: TextArgs,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    #[command(flatten)]
+    pub patterns: PatternArgs,
+    #[command(flatten)]
+    pub big: BigArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ForecastArgs {
+    /// The series, in any order: summaries, or dumps.
+    #[arg(value_name = "SUMMARY", required = true)]
+    pub series: Vec<String>,
+    /// Memory limit of every node, or of one: 4GB, n1=4GB. Over that of --config.
+    #[arg(long, value_name = "[NODE=]SIZE")]
+    pub maxmemory: Vec<String>,
+    /// Which node owns which slots: a nodes.conf, or the saved output of CLUSTER NODES.
+    #[arg(long, value_name = "FILE")]
+    pub nodes: Option<PathBuf>,
+    /// Print one JSON document instead.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+}
 
 #[derive(Debug, Args)]
 pub struct OverviewArgs {
@@ -346,6 +433,12 @@ pub struct InputArgs {
     /// Which node owns which slots: a nodes.conf, or the saved output of CLUSTER NODES.
     #[arg(long, value_name = "FILE")]
     pub nodes: Option<PathBuf>,
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ReadingArgs {
     /// Threads to use; all cores if not given. The output is the same for any number.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
@@ -356,7 +449,7 @@ pub struct InputArgs {
     pub model: ModelArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Memory model")]
 pub struct ModelArgs {
     /// Model this server instead of the one that wrote the dump: redis-7.4, valkey-8.1, ...
@@ -382,6 +475,17 @@ pub struct ModelArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Names of keys")]
 pub struct NameArgs {
+    #[command(flatten)]
+    pub patterns: PatternArgs,
+    /// Replace what is variable in names by a hash under the secret in this file, the same in every run. What the
+    /// patterns show stays.
+    #[arg(long, value_name = "SECRET-FILE")]
+    pub redact: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Names of keys")]
+pub struct PatternArgs {
     /// Split names at these characters, instead of at : / . | , ; _ - @ # = { }
     #[arg(long, value_name = "CHARACTERS")]
     pub separators: Option<String>,
@@ -389,10 +493,6 @@ pub struct NameArgs {
     /// has the key.
     #[arg(long, value_name = "[NAME=]REGEX")]
     pub group: Vec<String>,
-    /// Replace what is variable in names by a hash under the secret in this file, the same in every run. What the
-    /// patterns show stays.
-    #[arg(long, value_name = "SECRET-FILE")]
-    pub redact: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

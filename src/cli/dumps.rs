@@ -40,7 +40,7 @@ use crate::value::Depth;
 pub struct Run {
     pub inputs: Vec<DumpInput>,
     pub options: RunOptions,
-    topology: Option<Topology>,
+    pub topology: Option<Topology>,
     /// The text that the topology is of.
     nodes: Option<String>,
     patterns: Arc<PatternRules>,
@@ -66,7 +66,7 @@ impl Run {
     pub fn new(args: &InputArgs, names: &NameArgs, big: &BigArgs, top: usize) -> Result<Run, Error> {
         let read = |path: &Path| fs::read(path).map_err(|e| Error::unreadable(path, e));
         let in_file = |path: &Path, what: String| Error::usage(format!("{}: {what}", path.display()));
-        let model = &args.model;
+        let model = &args.reading.model;
         let mut thresholds = Thresholds::default();
         if let Some(path) = &model.config {
             let text = read(path)?;
@@ -83,7 +83,10 @@ impl Run {
             compare_settings,
             big: big.thresholds()?,
             costs: big.costs()?,
-            patterns: PatternOptions { separators: names.separators.clone(), groups: names.group.clone() },
+            patterns: PatternOptions {
+                separators: names.patterns.separators.clone(),
+                groups: names.patterns.group.clone(),
+            },
             ..RunOptions::new(top)
         };
         let mut stored = Vec::new();
@@ -128,7 +131,7 @@ impl Run {
             watched,
             secret,
             store: false,
-            progress: !args.no_progress,
+            progress: !args.reading.no_progress,
         })
     }
 
@@ -184,7 +187,32 @@ impl Run {
         self.put_together(dumps)
     }
 
-    /// The same, with rows for all keys.
+    /// All dumps: those of the stored summaries, and the others, which are read now. What is wrong with these is said.
+    pub fn dumps(&mut self) -> Result<Vec<ReadDump>, Error> {
+        let read = self.aggregates()?;
+        Ok(self.with_stored(read))
+    }
+
+    /// Whether everything is in dumps that can be read again.
+    pub fn is_of_dumps(&self) -> bool {
+        self.stored.is_empty() && self.inputs.iter().all(|input| input.source != Source::Stdin)
+    }
+
+    /// Whether some of it is in stored summaries.
+    pub fn is_stored(&self) -> bool {
+        !self.stored.is_empty()
+    }
+
+    /// Takes over the options that others' sums were made with, as far as they decide these sums.
+    pub fn adopt(&mut self, options: &RunOptions) -> Result<(), Error> {
+        let RunOptions { has_nodes, redacted, .. } = self.options;
+        self.options =
+            RunOptions { has_nodes, redacted, compare: Vec::new(), compare_settings: Vec::new(), ..options.clone() };
+        self.patterns = Arc::new(PatternRules::new(&options.patterns).map_err(Error::usage)?);
+        Ok(())
+    }
+
+    /// As [`Run::summary`], with rows for all keys.
     pub fn summary_with_rows(
         mut self,
         out: &mut (dyn Write + Send),
@@ -194,7 +222,7 @@ impl Run {
         self.put_together(dumps)
     }
 
-    fn put_together(&mut self, read: Vec<ReadDump>) -> Result<(Summary, Exit, Option<Box<RawValue>>), Error> {
+    fn with_stored(&mut self, read: Vec<ReadDump>) -> Vec<ReadDump> {
         let mut dumps = std::mem::take(&mut self.stored);
         for dump in read {
             say_faults(&dump.path, dump.error.as_ref(), dump.fold.damaged_keys);
@@ -203,6 +231,11 @@ impl Run {
         if let Some(secret) = &self.secret {
             redact(&mut dumps, secret);
         }
+        dumps
+    }
+
+    fn put_together(&mut self, read: Vec<ReadDump>) -> Result<(Summary, Exit, Option<Box<RawValue>>), Error> {
+        let dumps = self.with_stored(read);
         let store = || stored::to_store(&self.options, self.nodes.as_deref(), self.watch.as_deref(), &dumps);
         let gathered = self.store.then(store).transpose().map_err(|error| Error::output(None, error.into()))?;
         let (summary, exit) = summarize(dumps, &self.options, self.topology.as_ref(), self.log.as_ref());

@@ -2,9 +2,12 @@
 
 mod args;
 mod check;
+mod diff;
 mod dumps;
 mod filter;
+mod forecast;
 mod keys;
+mod look;
 mod progress;
 mod run;
 mod target;

@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use super::args::{Cli, Command, InputArgs, NameArgs, OverviewArgs, PlanArgs, ReportArgs, TargetArgs};
+use super::args::{Cli, Command, InputArgs, NameArgs, OverviewArgs, PlanArgs, ReadingArgs, ReportArgs, TargetArgs};
 use super::check::check;
+use super::diff::diff;
 use super::dumps::Run;
+use super::forecast::forecast;
 use super::keys::keys;
 use super::target::TargetFile;
 use crate::analyze::{Rebalance, Summary};
@@ -24,11 +26,13 @@ const OVERVIEW_TOP: usize = 10;
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        Some(Command::Report(args)) => in_pool(&args.input, || report(&args)),
-        Some(Command::Keys(args)) => in_pool(&args.input, || keys(&args)),
-        Some(Command::Plan(args)) => in_pool(&args.input, || plan(&args)),
-        Some(Command::Check(args)) => in_pool(&args.input, || check(&args)),
-        None => in_pool(&cli.overview.input, || overview(&cli.overview)),
+        Some(Command::Report(args)) => in_pool(&args.input.reading, || report(&args)),
+        Some(Command::Keys(args)) => in_pool(&args.input.reading, || keys(&args)),
+        Some(Command::Plan(args)) => in_pool(&args.input.reading, || plan(&args)),
+        Some(Command::Check(args)) => in_pool(&args.input.reading, || check(&args)),
+        Some(Command::Diff(args)) => in_pool(&args.reading, || diff(&args)),
+        Some(Command::Forecast(args)) => in_pool(&args.reading, || forecast(&args)),
+        None => in_pool(&cli.overview.input.reading, || overview(&cli.overview)),
     };
     let exit = match done {
         Ok(exit) => exit,
@@ -46,7 +50,7 @@ pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "rdbscope: {text}");
 }
 
-fn in_pool<T: Send>(args: &InputArgs, run: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
+fn in_pool<T: Send>(args: &ReadingArgs, run: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     let threads = args.threads.unwrap_or(0);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)

@@ -2,6 +2,9 @@
 
 pub mod check;
 pub mod columns;
+pub mod diff;
+pub mod differences;
+pub mod forecast;
 pub mod html;
 pub mod json;
 pub mod plan;
