@@ -107,7 +107,7 @@ impl Side {
     /// The state that these dumps are of.
     pub fn new(dumps: Vec<ReadDump>, options: &RunOptions, topology: Option<&Topology>) -> Side {
         let mut parts: Vec<Option<Part>> = dumps.iter().map(|dump| Some(Part::new(dump))).collect();
-        let (summary, exit) = summarize(dumps, options, topology);
+        let (summary, exit) = summarize(dumps, options, topology, None);
         let counted: Vec<usize> = (0..parts.len()).filter(|&i| summary.dumps[i].role == DumpRole::Counted).collect();
         let mut node_of_dump = vec![None; parts.len()];
         let mut side = Side {
