@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use toml::Spanned;
 
+use super::baseline::Baseline;
 use super::keys::{KeySums, NAMED_KEYS, size_of};
 use super::rule::Rule;
 use super::rules::{Bytes, Ignore, Level, Rules};
@@ -31,7 +32,7 @@ pub struct Evidence<'e> {
     /// What is wrong with each dump as a whole.
     pub in_depth: Vec<InDepth>,
     /// The summary to compare with.
-    pub baseline: Option<&'e Summary>,
+    pub baseline: Option<&'e Baseline>,
     /// The time that ages are measured by.
     pub now: Timestamp,
     /// What the run is to fail on; none if on nothing.

@@ -1,6 +1,6 @@
 //! Whether dumps are whole and keep the rules.
 
-mod baseline;
+pub mod baseline;
 pub mod evaluate;
 pub mod keys;
 pub mod rule;
@@ -8,6 +8,7 @@ pub mod rules;
 
 use serde::Serialize;
 
+pub use baseline::Baseline;
 pub use evaluate::{Evidence, InDepth, check};
 pub use rule::Rule;
 pub use rules::{Level, Rules};

@@ -9,11 +9,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::args::{BigArgs, CheckArgs, CheckForm, FailOn, NameArgs};
-use super::dumps::Run;
+use super::dumps::{CheckedRun, Run, patterns_that_count};
 use super::run::REPORT_TOP;
 use super::target::TargetFile;
 use crate::analyze::Summary;
-use crate::check::{self, CheckReport, Evidence, Level, Rules};
+use crate::analyze::pattern::{PatternOptions, PatternTable, align};
+use crate::check::{self, Baseline, CheckReport, Evidence, Level, Rules};
 use crate::cluster::topology::Topology;
 use crate::error::{Error, Exit};
 use crate::output::check::{github, json, junit, markdown, prometheus, sarif, text};
@@ -35,15 +36,19 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Error> {
     }
     let mut rules = read_rules(args.rules.as_deref())?;
     let targets = Targets::create(args)?;
-    let run = Run::new(&args.input, &NameArgs::default(), &BigArgs::default(), REPORT_TOP)?;
+    let mut run = Run::new(&args.input, &NameArgs::default(), &BigArgs::default(), REPORT_TOP)?;
     let baseline = args.baseline.as_deref().map(baseline).transpose()?;
+    if let Some(baseline) = &baseline {
+        run.fold_like(&baseline.pattern_options)?;
+    }
     let now = match run.options.now_ms {
         Some(ms) => Timestamp::from_millisecond(ms).map_err(|error| Error::usage(format!("--now: {error}")))?,
         None => Timestamp::now(),
     };
     let expired_ignores = rules.take_expired(now.to_zoned(TimeZone::UTC).date());
     let rules = Arc::new(rules);
-    let (summary, read, keys, in_depth) = run.check(&rules)?;
+    let CheckedRun { summary, exit: read, keys, in_depth, patterns } = run.check(&rules)?;
+    let baseline = baseline.map(|base| Baseline { patterns: align(base.patterns, patterns), summary: base.summary });
     let fail_on = match args.fail_on {
         FailOn::Error => Some(Level::Error),
         FailOn::Warning => Some(Level::Warning),
@@ -72,11 +77,21 @@ fn read_rules(path: Option<&Path>) -> Result<Rules, Error> {
     Rules::parse(&text).map_err(|what| Error::usage(format!("{}: {what}", path.display())))
 }
 
-fn baseline(path: &Path) -> Result<Summary, Error> {
+/// The stored state to compare with.
+struct StoredBaseline {
+    summary: Summary,
+    patterns: PatternTable,
+    pattern_options: PatternOptions,
+}
+
+fn baseline(path: &Path) -> Result<StoredBaseline, Error> {
     let none = || Error::usage(format!("{}: is no summary", path.display()));
     let Gathered { options, nodes, dumps, .. } = Gathered::read(&[path.to_owned()])?.ok_or_else(none)?;
     let topology = nodes.as_deref().and_then(|text| Topology::parse(text.as_bytes()).ok());
-    Ok(summarize(dumps, &options, topology.as_ref(), None).0)
+    let patterns = dumps.iter().map(|dump| dump.fold.patterns.clone()).collect();
+    let (summary, _) = summarize(dumps, &options, topology.as_ref(), None);
+    let patterns = patterns_that_count(&summary, patterns);
+    Ok(StoredBaseline { summary, patterns, pattern_options: options.patterns })
 }
 
 /// Where the result goes.

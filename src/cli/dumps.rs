@@ -18,7 +18,7 @@ use crate::analyze::aggregate::{Aggregate, AggregateOptions, name_hash};
 use crate::analyze::cost::CostModel;
 use crate::analyze::hot::Watch;
 use crate::analyze::integrity::Integrity;
-use crate::analyze::pattern::{PatternOptions, PatternRules};
+use crate::analyze::pattern::{PatternOptions, PatternRules, PatternTable};
 use crate::analyze::summary::DumpRole;
 use crate::analyze::thresholds::BigThresholds;
 use crate::analyze::{Fold, Summary};
@@ -56,6 +56,24 @@ pub struct Run {
     /// Whether the sums are to be stored.
     pub store: bool,
     progress: bool,
+}
+
+/// All that a check goes by.
+pub struct CheckedRun {
+    pub summary: Summary,
+    pub exit: Exit,
+    pub keys: KeySums,
+    pub in_depth: Vec<InDepth>,
+    pub patterns: PatternTable,
+}
+
+/// The patterns of the dumps that count.
+pub fn patterns_that_count(summary: &Summary, tables: Vec<PatternTable>) -> PatternTable {
+    let counted = summary.dumps.iter().zip(tables).filter(|(dump, _)| dump.role == DumpRole::Counted);
+    let mut tables = counted.map(|(_, table)| table);
+    let mut all = tables.next().unwrap_or_default();
+    tables.for_each(|table| all.merge(table));
+    all
 }
 
 /// A secret that is shorter could be guessed.
@@ -275,7 +293,7 @@ impl Run {
     }
 
     /// Reads all dumps and checks them: what the rules ask of keys, over the dumps that count, and the summary.
-    pub fn check(mut self, rules: &Arc<Rules>) -> Result<(Summary, Exit, KeySums, Vec<InDepth>), Error> {
+    pub fn check(mut self, rules: &Arc<Rules>) -> Result<CheckedRun, Error> {
         let results = self.read_all(|dump| CheckSetup { run: &self, rules, dump })?;
         let (mut dumps, mut sums, mut in_depth) = (Vec::new(), Vec::new(), Vec::new());
         for (input, result) in self.inputs.iter().zip(results) {
@@ -287,16 +305,25 @@ impl Run {
             dumps.push(ReadDump::new(input, result));
             sums.push(keys);
         }
+        let patterns: Vec<PatternTable> = dumps.iter().map(|dump| dump.fold.patterns.clone()).collect();
         let (summary, exit, _) = self.put_together(dumps)?;
         let sound = in_depth.iter().all(InDepth::is_sound);
         let exit = if sound { exit } else { exit.max(Exit::Damaged) };
+        let patterns = patterns_that_count(&summary, patterns);
         let mut all = KeySums::new(Arc::clone(rules), 0, "");
         for (dump, sums) in summary.dumps.iter().zip(sums) {
             if dump.role == DumpRole::Counted {
                 all.merge(sums);
             }
         }
-        Ok((summary, exit, all, in_depth))
+        Ok(CheckedRun { summary, exit, keys: all, in_depth, patterns })
+    }
+
+    /// Folds names as others were, so that their patterns can be compared.
+    pub fn fold_like(&mut self, patterns: &PatternOptions) -> Result<(), Error> {
+        self.options.patterns = patterns.clone();
+        self.patterns = Arc::new(PatternRules::new(patterns).map_err(Error::usage)?);
+        Ok(())
     }
 
     /// The dumps that count, found by their slots before any row is written. Names the others, and says what is wrong
