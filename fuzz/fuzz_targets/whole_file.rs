@@ -46,7 +46,7 @@ fn is_packed(data: &[u8]) -> bool {
     !data.starts_with(b"REDIS") && !data.starts_with(b"VALKEY")
 }
 
-fn figures(checked: &CheckedDump) -> impl PartialEq + std::fmt::Debug {
+fn figures(checked: &CheckedDump) -> impl PartialEq + std::fmt::Debug + use<> {
     let error = checked.error.as_ref().map(ToString::to_string);
     let repeats: Vec<(u64, u64)> = checked.repeats.iter().map(|key| (key.record_at, key.first_at)).collect();
     let counts = (checked.keys, checked.damaged_values, checked.repeated_keys, checked.trailing_bytes.unwrap_or(0));
