@@ -329,7 +329,7 @@ impl Aggregate {
         let groups = self.groups.iter().flatten().map(|group| &**group).chain(modules);
         let of_groups = groups.clone().flat_map(|group| {
             let others = group.others.iter().flat_map(|(usage, footprint)| [*usage, *footprint]);
-            others.chain([group.big.0, group.big.1, group.fields_with_expiry])
+            others.chain([group.big.0, group.big.1, group.fields_with_expiry, group.footprints.total()])
         });
         let totals = groups.map(|group| &group.totals).chain(&self.expiring);
         let totals = totals.chain(self.databases.values().map(|(totals, _)| totals)).flat_map(Totals::figures);

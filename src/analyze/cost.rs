@@ -30,8 +30,11 @@ impl Default for CostModel {
     }
 }
 
+/// Where a figure of the model stands.
+type Figure = fn(&mut CostModel) -> &mut u64;
+
 /// The figures of the model that have no option of their own, by name.
-const FIGURES: [(&str, fn(&mut CostModel) -> &mut u64); 5] = [
+const FIGURES: [(&str, Figure); 5] = [
     ("copy-us-per-mb", |model| &mut model.migrate.copy_us_per_megabyte),
     ("read-ns-per-element", |model| &mut model.read_ns_per_element),
     ("rebuild-ns-per-element", |model| &mut model.migrate.rebuild_ns_per_element),

@@ -15,6 +15,11 @@ pub struct Histogram {
 }
 
 impl Histogram {
+    /// How many were counted.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
     /// Counts one size.
     #[inline]
     pub fn add(&mut self, size: u64) {

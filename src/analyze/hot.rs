@@ -334,7 +334,7 @@ mod tests {
     fn the_largest_of_a_name_is_kept_in_any_order() {
         use crate::analyze::top::tests::record;
         let found =
-            |dump, db, bytes| Found { key: TopKey::new(dump, &KeyRecord { db, ..record(b"a", bytes) }), keys: 1 };
+            |dump, db, bytes| Found { key: TopKey::new(dump, &KeyRecord { db, ..record(b"a", bytes) }, None), keys: 1 };
         let all = [found(0, 1, 5), found(0, 0, 7), found(1, 0, 7), found(0, 3, 7)];
         for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
             let mut sum = all[order[0]].clone();

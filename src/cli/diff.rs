@@ -233,7 +233,7 @@ fn splits(args: &DiffArgs, old: &Run, new: &Run) -> Result<Exit, Error> {
     // Each `=` may be the one behind the key's name.
     let candidates = |split: &str| -> Vec<(Box<[u8]>, String)> {
         let at = split.match_indices('=').map(|(at, _)| at);
-        at.map(|at| (split[..at].as_bytes().into(), split[at + 1..].to_owned())).collect()
+        at.map(|at| (split.as_bytes()[..at].into(), split[at + 1..].to_owned())).collect()
     };
     let names: BTreeSet<Box<[u8]>> =
         args.split.iter().flat_map(|split| candidates(split)).map(|(name, _)| name).collect();

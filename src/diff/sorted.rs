@@ -91,7 +91,7 @@ impl Sorter {
         }
         if self.buffer.len() + entry.len() > self.buffer.capacity() {
             // Twice as much as there is, but not beyond the limit.
-            let wanted = (2 * self.buffer.capacity()).clamp(1 << 16, self.buffer_bytes);
+            let wanted = (2 * self.buffer.capacity()).max(1 << 16).min(self.buffer_bytes);
             self.buffer.reserve_exact(wanted.max(self.buffer.len() + entry.len()) - self.buffer.len());
         }
         self.starts.push(self.buffer.len());

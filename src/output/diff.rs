@@ -80,9 +80,9 @@ fn totals(diff: &Diff, out: &mut dyn Write) -> io::Result<()> {
         ("serialized", &totals.serialized_bytes, true),
     ];
     for (what, change, is_bytes) in rows {
-        let (text, signed): (fn(u64) -> String, fn(i64) -> String) =
-            if is_bytes { (bytes, signed_bytes) } else { (count, signed_count) };
-        table.row([what.to_owned(), text(change.old), text(change.new), signed(change.change), relative(change)]);
+        let text = |figure| if is_bytes { bytes(figure) } else { count(figure) };
+        let added = if is_bytes { signed_bytes(change.change) } else { signed_count(change.change) };
+        table.row([what.to_owned(), text(change.old), text(change.new), added, relative(change)]);
     }
     table.write(out)?;
     if let (Some(per_day), Some(seconds @ 1..)) = (diff.footprint_bytes_per_day, diff.span_seconds) {

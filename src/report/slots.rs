@@ -97,7 +97,7 @@ mod tests {
             largest_bytes: node_mib * MIB,
             mean_bytes: 400 * MIB,
             max_to_mean_per_mille: 1000,
-            heat_max_to_min_per_mille: None,
+            estimated_hits_max_to_min_per_mille: None,
             causes: Vec::new(),
         });
         summary.slots.heaviest = vec![SlotRow {

@@ -5,7 +5,7 @@ use super::view::{Figure, LISTED, List, Name, SHOWN, Time, is_cluster, minute_vi
 use crate::analyze::summary::{KeyRow, Summary};
 
 /// Rows of the other lists of keys that are on the page at all.
-pub(super) const LISTED_KEYS: usize = 50;
+pub(super) const LISTED_KEYS: usize = 40;
 /// Rows of each type's list of keys that are seen at once, and that are on the page at all.
 const SHOWN_OF_TYPE: usize = 10;
 const LISTED_OF_TYPE: usize = 25;
