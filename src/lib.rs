@@ -8,13 +8,14 @@
 //! value     what lies inside a value            -> calls of a value::Visit
 //! memory    what that costs on a server         -> memory::Measure
 //! measure   one decoding for all of it          -> record::KeyRecord
-//! access    logs of what was accessed         -> access::AccessLog
+//! access    logs of what was accessed           -> access::AccessLog
 //! analyze   sums in any order                   -> analyze::Aggregate, analyze::Summary
 //! cluster   slots, owners, replicas
 //! diff      two states compared, key by key if wanted
 //! forecast  when a node will be full
 //! pipeline  all of the above on all cores
 //! report    the dumps of a run put together     -> analyze::Summary
+//! check     rules that dumps have to keep       -> check::CheckReport
 //! output    CSV, JSON, terminal, HTML
 //! ```
 //!

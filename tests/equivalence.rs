@@ -79,6 +79,7 @@ fn every_fixture_gives_the_same_rows_with_any_number_of_threads() {
 fn without_source(mut summary: Value, name: &str) -> Value {
     let dump = &mut summary["dumps"][0];
     dump["path"] = "-".into();
+    dump.as_object_mut().unwrap().remove("trailing_bytes");
     dump["notes"].as_array_mut().unwrap().retain(|note| !note.to_string().contains("follow the"));
     let text = summary.to_string();
     serde_json::from_str(&text.replace(&format!("\"{name}\""), "\"stdin\"")).unwrap()
