@@ -4,6 +4,7 @@ mod big;
 mod causes;
 mod hot;
 mod owners;
+mod permanent;
 mod read;
 mod rebalance;
 mod redact;
@@ -731,6 +732,7 @@ fn findings(summary: &Summary) -> Vec<Finding> {
             "The server deletes expired keys lazily; `active-expire-effort` makes it faster.",
         );
     }
+    findings.extend(permanent::findings(summary));
     findings.extend(savings::findings(summary));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings

@@ -308,6 +308,7 @@ pub enum FindingKind {
     ReplicaDump,
     UnmatchedDump,
     ExpiredKeys,
+    NoExpiry,
     HotKey,
     HotAndBig,
     ColdMemory,

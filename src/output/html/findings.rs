@@ -29,6 +29,7 @@ pub(super) fn finding_view(finding: &Finding) -> FindingView<'_> {
         FindingKind::ReplicaDump => ("replica", "read"),
         FindingKind::UnmatchedDump => ("unmatched dump", "read"),
         FindingKind::ExpiredKeys => ("expired keys", "expiry"),
+        FindingKind::NoExpiry => ("no expiry", "expiry"),
         FindingKind::HotKey => ("hot keys", "heat"),
         FindingKind::HotAndBig => ("hot keys", "heat"),
         FindingKind::ColdMemory => ("cold memory", "heat"),
