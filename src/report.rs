@@ -410,6 +410,11 @@ fn dump_row(dump: &ReadDump, placed: &Placed, names: &[String], options: &RunOpt
         empty_server_bytes: empty,
         other_bytes,
         aux: facts.aux.iter().map(|(name, value)| AuxRow { name: name.clone(), value: value.clone() }).collect(),
+        policy: match (dump.fold.freq.is_empty(), dump.fold.idle.is_empty()) {
+            (false, _) => Some("LFU"),
+            (true, false) => Some("LRU"),
+            _ => None,
+        },
         functions: facts.functions,
         modules: facts.module_aux.iter().map(|id| ModuleName::from_id(*id).as_str().to_owned()).collect(),
     }

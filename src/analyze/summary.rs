@@ -264,6 +264,10 @@ pub struct DumpRow {
     pub other_bytes: Option<i64>,
     /// All facts that the dump has about itself, as it names them.
     pub aux: Vec<AuxRow>,
+    /// The kind of `maxmemory-policy` that its server had, by what the keys carry: `LFU` (access counters) or `LRU` (idle
+    /// times); absent if they carry nothing, which says that it is of neither kind, or that no key was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<&'static str>,
     /// Function libraries.
     pub functions: u64,
     /// Modules that keep data outside keys.

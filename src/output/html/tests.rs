@@ -116,6 +116,7 @@ fn dump(name: &str) -> DumpRow {
         damaged_keys: 30,
         damages: vec![DamageRow { at_byte: 9, key: HOSTILE.to_owned(), what: HOSTILE.to_owned() }],
         notes: vec![HOSTILE.to_owned()],
+        policy: Some("LFU"),
         trailing_bytes: None,
         rdb_bytes: 123_456,
         totals: totals(10, 900),
