@@ -1,5 +1,6 @@
 //! What ends a run, or the reading of a dump, and the exit code that says so.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -117,12 +118,12 @@ pub enum DumpError {
         /// What its bytes give.
         computed: u64,
     },
-    /// It was made shorter while it was read.
-    Shortened {
+    /// It was made shorter, or written to, while it was read.
+    Changed {
         /// Bytes when the reading began.
-        before: u64,
-        /// Bytes that were left.
-        after: u64,
+        bytes_before: u64,
+        /// Bytes when it ended.
+        bytes_after: u64,
     },
 }
 
@@ -145,7 +146,7 @@ impl DumpError {
                 FaultKind::NewerVersion { .. } => Exit::Newer,
                 _ => Exit::Damaged,
             },
-            DumpError::Packed(_) | DumpError::Checksum { .. } | DumpError::Shortened { .. } => Exit::Damaged,
+            DumpError::Packed(_) | DumpError::Checksum { .. } | DumpError::Changed { .. } => Exit::Damaged,
         }
     }
 
@@ -161,8 +162,7 @@ impl DumpError {
     pub fn offset(&self) -> Option<u64> {
         match self {
             DumpError::Fault { fault, .. } => Some(fault.at),
-            DumpError::Shortened { after, .. } => Some(*after),
-            DumpError::Io(_) | DumpError::Packed(_) | DumpError::Checksum { .. } => None,
+            DumpError::Io(_) | DumpError::Packed(_) | DumpError::Checksum { .. } | DumpError::Changed { .. } => None,
         }
     }
 }
@@ -200,11 +200,18 @@ impl fmt::Display for DumpError {
             DumpError::Checksum { stored, computed } => {
                 write!(f, "checksum is {stored:016x}, but the bytes give {computed:016x}")
             }
-            DumpError::Shortened { before, after } => {
-                write!(
-                    f,
-                    "file was made shorter while it was read, from {before} to {after} bytes; nothing of it is counted"
-                )
+            DumpError::Changed { bytes_before, bytes_after } => {
+                match bytes_before.cmp(bytes_after) {
+                    Ordering::Equal => f.write_str("file was written to while it was read")?,
+                    Ordering::Greater => write!(
+                        f,
+                        "file was made shorter while it was read, from {bytes_before} to {bytes_after} bytes"
+                    )?,
+                    Ordering::Less => {
+                        write!(f, "file grew while it was read, from {bytes_before} to {bytes_after} bytes")?;
+                    }
+                }
+                f.write_str("; nothing of it is counted. Read it when it is whole")
             }
         }
     }

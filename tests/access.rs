@@ -1,8 +1,6 @@
 //! Logs joined to dumps: what is joined, what is refused, and that names in logs are hostile.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use rdbscope::cluster::slot::slot_of;
 
 fn cluster(extra: &[&str]) -> Done {

@@ -1,91 +1,35 @@
 //! Logs of Debian's Redis 7.0, captured by its own client while commands run, joined to its dump; and the table of commands
 //! against what the server says of its commands.
-//!
-//! Without `redis-server` the tests say that they did nothing and pass; with `RDBSCOPE_REQUIRE_REDIS` set they fail.
-
-mod common;
 
 use std::fs::{self, File};
-use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::*;
+use crate::common::redis::{Server, has_redis};
+use crate::common::*;
 use rdbscope::access::commands::{Command as Known, Touch};
 
-/// A process that is gone when this is.
-struct Running(Child);
+/// The client that listens; it ends when this does.
+struct Listening(Child);
 
-impl Drop for Running {
+impl Drop for Listening {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-struct Server {
-    _process: Running,
-    port: u16,
+/// A server whose slow log has every command.
+fn start(folder: &Path) -> Server {
+    Server::start(folder, &["--slowlog-log-slower-than", "0", "--maxmemory-policy", "allkeys-lfu"])
 }
 
-impl Server {
-    fn start(folder: &Path) -> Server {
-        (0..5).find_map(|_| Server::try_start(folder)).expect("redis-server starts")
-    }
-
-    fn try_start(folder: &Path) -> Option<Server> {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let process = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--dir"])
-            .arg(folder)
-            .args(["--slowlog-log-slower-than", "0", "--maxmemory-policy", "allkeys-lfu"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut process = Running(process);
-        let until = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < until && process.0.try_wait().unwrap().is_none() {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Some(Server { _process: process, port });
-            }
-            sleep(Duration::from_millis(20));
-        }
-        None
-    }
-
-    fn client(&self) -> Command {
-        let mut command = Command::new("redis-cli");
-        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string()]);
-        command
-    }
-
-    fn ask(&self, words: &[&str]) -> String {
-        let out = self.client().args(words).output().unwrap();
-        String::from_utf8(out.stdout).unwrap().trim_end().to_owned()
-    }
-
-    /// Saves what a command prints.
-    fn save(&self, path: &Path, words: &[&str]) -> PathBuf {
-        fs::write(path, self.client().args(words).output().unwrap().stdout).unwrap();
-        path.to_owned()
-    }
-}
-
-/// The programs are there, or the test is to be skipped.
-fn is_ready() -> bool {
-    let absent = ["redis-server", "redis-cli"]
-        .into_iter()
-        .find_map(|program| Some((program, Command::new(program).arg("--version").output().err()?)));
-    let Some((program, error)) = absent else { return true };
-    let why = format!("{program} does not run: {error}");
-    assert!(std::env::var_os("RDBSCOPE_REQUIRE_REDIS").is_none(), "{why}");
-    // Written past the test harness, which keeps what a passing test prints to itself.
-    let _ = writeln!(io::stderr(), "skipped, nothing was compared with a server: {why}");
-    false
+/// Saves what the server's client prints.
+fn save(server: &Server, path: &Path, words: &[&str]) -> PathBuf {
+    fs::write(path, server.client().args(words).output().unwrap().stdout).unwrap();
+    path.to_owned()
 }
 
 fn key<'j>(summary: &'j serde_json::Value, list: &str, name: &str) -> &'j serde_json::Value {
@@ -95,15 +39,15 @@ fn key<'j>(summary: &'j serde_json::Value, list: &str, name: &str) -> &'j serde_
 
 #[test]
 fn a_captured_log_is_joined_to_the_dump() {
-    if !is_ready() {
+    if !has_redis() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(dir.path());
+    let server = start(dir.path());
     let log = dir.path().join("monitor.log");
     let monitor = server.client().arg("MONITOR").stdout(File::create(&log).unwrap()).spawn().unwrap();
-    let monitor = Running(monitor);
-    let until = Instant::now() + Duration::from_secs(10);
+    let monitor = Listening(monitor);
+    let until = Instant::now() + Duration::from_secs(60);
     let wait_for = |sign: &str| {
         while !fs::read_to_string(&log).unwrap_or_default().contains(sign) {
             assert!(Instant::now() < until, "MONITOR never shows {sign}");
@@ -126,7 +70,7 @@ fn a_captured_log_is_joined_to_the_dump() {
     server.ask(&["PING", "the end"]);
     wait_for("the end");
     drop(monitor);
-    let dump = dir.path().join("dump.rdb");
+    let dump = server.dump();
     let overview = |extra: &[&str]| {
         let mut command = program();
         finish(command.arg(&dump).args(["--json", "--monitor", arg(&log)]).args(extra)).expect(0)
@@ -158,8 +102,8 @@ fn a_captured_log_is_joined_to_the_dump() {
     assert_eq!(access["names_not_in_dumps"], 2);
 
     // Both forms of the slow log tell the same as MONITOR, and take the time.
-    let raw = server.save(&dir.path().join("raw"), &["SLOWLOG", "GET", "128"]);
-    let numbered = server.save(&dir.path().join("numbered"), &["--no-raw", "SLOWLOG", "GET", "128"]);
+    let raw = save(&server, &dir.path().join("raw"), &["SLOWLOG", "GET", "128"]);
+    let numbered = save(&server, &dir.path().join("numbered"), &["--no-raw", "SLOWLOG", "GET", "128"]);
     for slowlog in [raw, numbered] {
         let done = finish(program().arg(&dump).args(["--json", "--slowlog", arg(&slowlog)])).expect(0).json();
         let access = &done["access"];
@@ -177,11 +121,11 @@ fn a_captured_log_is_joined_to_the_dump() {
 
 #[test]
 fn the_table_of_commands_is_the_servers() {
-    if !is_ready() {
+    if !has_redis() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(dir.path());
+    let server = start(dir.path());
     let commands: serde_json::Value = serde_json::from_str(&server.ask(&["--json", "COMMAND"])).unwrap();
     let mut compared = 0;
     for command in commands.as_array().unwrap() {

@@ -1,11 +1,9 @@
 //! Big keys: what compressing them would save, measured; where their pieces would land; thresholds and assumptions as options.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use common::*;
+use crate::common::*;
 use serde_json::Value;
 
 /// Bytes in which nothing repeats.

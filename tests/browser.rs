@@ -4,8 +4,6 @@
 //!
 //! Without Debian's `chromium` the tests say that they did nothing and pass; with `RDBSCOPE_REQUIRE_CHROMIUM` set they fail.
 
-mod common;
-
 use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::net::TcpStream;
@@ -14,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::*;
+use crate::common::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tempfile::TempDir;

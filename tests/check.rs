@@ -1,11 +1,9 @@
 //! `rdbscope check`: what it finds, what it lets pass, what it writes, and how it ends.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::*;
+use crate::common::*;
 use serde_json::Value;
 
 const NOW: &str = "2026-01-02T00:00:00Z";

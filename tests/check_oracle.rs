@@ -1,17 +1,13 @@
 //! Redis 7.0 as the oracle: what `redis-check-rdb` calls bad, and what the server refuses with `sanitize-dump-payload yes`,
 //! we call bad.
-//!
-//! Without the programs the tests say that they did nothing and pass; with `RDBSCOPE_REQUIRE_REDIS` set they fail.
 
-mod common;
-
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use common::damaged::{Oracle, damaged, sound_stream};
-use common::mutate::{Parts, mutation};
-use common::*;
+use crate::common::damaged::{Oracle, damaged, sound_stream};
+use crate::common::mutate::{Parts, mutation};
+use crate::common::redis::{Server, has_redis};
+use crate::common::*;
 use rdbscope::pipeline::{self, Counter};
 
 /// Damaged dumps that are compared.
@@ -23,18 +19,6 @@ const EXCEPTIONS: [(&str, &str); 2] = [
     ("Invalid object type", "a type of a later server than 7.0, which we read"),
 ];
 
-/// Whether Redis 7.0 is here to be asked.
-fn has_redis() -> bool {
-    let version = Command::new("redis-server").arg("--version").output();
-    let is_there = version.is_ok_and(|version| String::from_utf8_lossy(&version.stdout).contains("v=7.0."))
-        && Command::new("redis-check-rdb").arg("--version").output().is_ok();
-    if !is_there {
-        assert!(std::env::var_os("RDBSCOPE_REQUIRE_REDIS").is_none(), "Redis 7.0 is not here");
-        eprintln!("skipped, nothing was compared: Redis 7.0 is not here");
-    }
-    is_there
-}
-
 /// What `redis-check-rdb` says of a bad dump.
 fn refused_by_check(path: &Path) -> Option<String> {
     let done = Command::new("redis-check-rdb").arg(path).output().unwrap();
@@ -43,20 +27,8 @@ fn refused_by_check(path: &Path) -> Option<String> {
 
 /// Whether a server that looks closely refuses to start with a dump.
 fn refused_by_server(path: &Path) -> bool {
-    let dir = path.parent().unwrap();
-    let mut server = Command::new("redis-server")
-        .args(["--port", "0", "--unixsocket", arg(&dir.join("socket")), "--dir", arg(dir), "--save", ""])
-        .args(["--dbfilename", path.file_name().unwrap().to_str().unwrap(), "--sanitize-dump-payload", "yes"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let log = BufReader::new(server.stdout.take().unwrap());
-    let is_ready = log.lines().map_while(Result::ok).any(|line| line.contains("ready to accept connections"));
-    server.kill().unwrap();
-    server.wait().unwrap();
-    !is_ready
+    let options = ["--dbfilename", path.file_name().unwrap().to_str().unwrap(), "--sanitize-dump-payload", "yes"];
+    Server::try_start(path.parent().unwrap(), &options).is_none()
 }
 
 #[test]

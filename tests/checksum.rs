@@ -3,9 +3,7 @@
 //! The program uses `crc-fast` and combines the checksums of parts; here every dump is judged by an independent, plain
 //! implementation.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 
 /// The checksum in the last eight bytes before `trailing` ones.
 fn stored(bytes: &[u8]) -> u64 {

@@ -1,13 +1,11 @@
 //! What docs/ci.md and monitoring/ tell users to run and to look at works as it stands there.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::*;
+use crate::common::*;
 use regex::Regex;
 use serde_json::Value;
 

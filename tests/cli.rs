@@ -1,23 +1,10 @@
 //! The command line: exit codes and messages, names of dumps, outputs that appear whole or not at all, filters, escapes.
 
-mod common;
-
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
 
+use crate::common::*;
 use base64::Engine as _;
-use common::*;
-
-fn files_in(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
-}
 
 fn sound() -> Vec<u8> {
     Rdb::new("REDIS0011").aux("redis-ver", "7.2.4").string("good:1", "v").string("good:2", "vv").end()
@@ -317,38 +304,6 @@ fn the_report_has_a_name_of_its_own() {
     write(dir.path(), "dump.rdb", &sound());
     finish(program().current_dir(dir.path()).args(["report", "dump.rdb"])).expect(0);
     assert_eq!(files_in(dir.path()), ["dump.rdb", "report.html"]);
-}
-
-#[test]
-fn a_closed_pipe_is_no_error() {
-    let dir = tempfile::tempdir().unwrap();
-    // More rows than any pipe holds.
-    let mut dump = Rdb::new("REDIS0011");
-    for n in 0..20_000 {
-        dump = dump.string(format!("a-key-with-a-rather-long-name:{n}"), "v");
-    }
-    let path = write(dir.path(), "many.rdb", &dump.end());
-    for args in [&["keys"][..], &["keys", "--format", "jsonl"], &["keys", "--top", "15000"]] {
-        let mut child = program().args(args).arg(&path).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap(); // and closes it
-        let output = child.wait_with_output().unwrap();
-        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""), "{args:?}");
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_is_an_error() {
-    let full = || Stdio::from(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
-    for args in
-        [&["keys", "cluster/dump-7001.rdb"][..], &["cluster/dump-7001.rdb"], &["--json", "cluster/dump-7001.rdb"]]
-    {
-        let output = program().args(args).stdout(full()).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
-        assert!(said.contains("standard output cannot be written"), "{said}");
-    }
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! A cluster's dumps in one run: whose dump is whose, what is missing, what is misplaced, and replicas that do not count twice.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use common::*;
+use crate::common::*;
 use rdbscope::cluster::slot::slot_of;
 use serde_json::Value;
 

@@ -1,11 +1,9 @@
 //! Compressed dumps: the same answers as from the plain ones, and no damage unseen.
 
-mod common;
-
 use std::io::Write as _;
 use std::path::Path;
 
-use common::*;
+use crate::common::*;
 
 /// Compresses, in one frame.
 type Pack = fn(&[u8]) -> Vec<u8>;

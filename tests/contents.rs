@@ -1,10 +1,8 @@
 //! What fills slots and nodes, and what would save memory: the figures of the summary, checked against dumps made for them.
 
-mod common;
-
 use std::path::Path;
 
-use common::*;
+use crate::common::*;
 use serde_json::Value;
 
 /// A node's dump in cluster mode.

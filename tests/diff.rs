@@ -1,12 +1,10 @@
 //! Two states compared: sums, patterns, nodes, slots, largest keys; key by key; splits.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use common::*;
+use crate::common::redis::{Server, has_redis};
+use crate::common::*;
 use serde_json::Value;
 
 /// A dump of Redis 7.2, saved so many days after another.
@@ -446,43 +444,24 @@ fn names_may_have_the_sign_between() {
 /// A server splits a set; its dumps before and after say so.
 #[test]
 fn a_real_split() {
-    if Command::new("redis-server").arg("--version").output().is_err() {
-        eprintln!("no redis-server: not tested against one");
+    if !has_redis() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let socket = dir.path().join("redis.sock");
-    let mut server = Command::new("redis-server")
-        .args(["--port", "0", "--save", "", "--unixsocket", arg(&socket), "--dir", arg(dir.path())])
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let cli = |args: &[&str]| {
-        let output = Command::new("redis-cli").args(["-s", arg(&socket)]).args(args).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).trim().to_owned()
-    };
-    let ready = (0..200).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(50));
-        cli(&["PING"]) == "PONG"
-    });
+    let server = Server::start(dir.path(), &[]);
     let fill = "for n = 1, 5000 do redis.call('HSET', 'all', 'f' .. n, 'value ' .. n) end return 1";
     let split = "local all = redis.call('HGETALL', 'all') for i = 1, #all, 2 do \
                  redis.call('HSET', 'part:' .. (i % 7), all[i], all[i + 1]) end return redis.call('DEL', 'all')";
     let save = |name: &str| {
-        assert_eq!(cli(&["SAVE"]), "OK");
+        assert_eq!(server.ask(&["SAVE"]), "OK");
         let path = dir.path().join(name);
-        fs::rename(dir.path().join("dump.rdb"), &path).unwrap();
+        fs::rename(server.dump(), &path).unwrap();
         path
     };
-    let states = ready.then(|| {
-        assert_eq!(cli(&["EVAL", fill, "0"]), "1");
-        let before = save("before.rdb");
-        assert_eq!(cli(&["EVAL", split, "0"]), "1");
-        (before, save("after.rdb"))
-    });
-    let _ = Command::new("redis-cli").args(["-s", arg(&socket), "SHUTDOWN", "NOSAVE"]).output();
-    server.wait().unwrap();
-    let (before, after) = states.expect("the server answers");
+    assert_eq!(server.ask(&["EVAL", fill, "0"]), "1");
+    let before = save("before.rdb");
+    assert_eq!(server.ask(&["EVAL", split, "0"]), "1");
+    let after = save("after.rdb");
     let text = run(&["diff", arg(&before), arg(&after), "--split", "all=part:*"]).expect(0).text();
     assert!(text.contains("OK: all elements are there") && text.contains("7 pieces with 5,000 elements"), "{text}");
     let said = run(&["diff", arg(&before), arg(&after), "--keys"]).expect(0).stderr;

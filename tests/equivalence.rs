@@ -1,11 +1,9 @@
 //! The same dumps give the same answers whatever way they are read: any number of threads, mapped or piped, together or
 //! alone.
 
-mod common;
-
 use std::path::PathBuf;
 
-use common::*;
+use crate::common::*;
 use serde_json::Value;
 
 /// Every way to ask, and the files it writes.

@@ -1,10 +1,8 @@
 //! Forecasts from series of dumps and summaries.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::*;
+use crate::common::*;
 use serde_json::Value;
 
 const START: i64 = 1_767_225_600;

@@ -1,14 +1,12 @@
 //! Whole outputs against those that were looked at and kept in `fixtures/golden/`: CSV, JSON, terminal text and page.
 //!
-//! When an output changes on purpose, `UPDATE_GOLDEN=1 cargo test --test golden` writes them anew; the change is then seen
+//! When an output changes on purpose, `UPDATE_GOLDEN=1 cargo test golden::` writes them anew; the change is then seen
 //! in the diff of the commit. Bytes are compared; only the program's own version is taken out first.
-
-mod common;
 
 use std::path::Path;
 use std::process::Command;
 
-use common::*;
+use crate::common::*;
 
 /// Compares with the file in `fixtures/golden/`, or writes it if that is asked for.
 #[track_caller]
@@ -30,7 +28,7 @@ fn golden(name: &str, found: &[u8]) {
         let line = expected.lines().zip(found.lines()).take_while(|(a, b)| a == b).count();
         let show = |text: &str| text.lines().nth(line).unwrap_or("(end)").chars().take(300).collect::<String>();
         panic!(
-            "{name} differs from line {} on:\n  kept:  {}\n  found: {}\nUPDATE_GOLDEN=1 cargo test --test golden writes it anew",
+            "{name} differs from line {} on:\n  kept:  {}\n  found: {}\nUPDATE_GOLDEN=1 cargo test golden:: writes it anew",
             line + 1,
             show(&expected),
             show(&found)

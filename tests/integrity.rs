@@ -1,12 +1,10 @@
 //! Dumps read in depth: sound ones are sound, and whatever a server would refuse is found and placed, mapped or from a pipe.
 
-mod common;
-
 use std::path::Path;
 
-use common::damaged::{Found, damaged, sound_stream};
-use common::work::figures;
-use common::*;
+use crate::common::damaged::{Found, damaged, sound_stream};
+use crate::common::work::figures;
+use crate::common::*;
 use rdbscope::error::DumpError;
 use rdbscope::input::{DumpInput, Source};
 use rdbscope::pipeline::{self, CheckedDump, Counter};

@@ -4,14 +4,12 @@
 //! included, and not the mapping of a file.
 #![cfg(target_os = "linux")]
 
-mod common;
-
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::process::Command;
 
-use common::{Done, Rdb, arg, finish, run_with_input, write};
+use crate::common::{Done, Rdb, arg, finish, run_with_input, write};
 
 /// Runs the program with no more than so many KiB of private memory.
 fn run_within(kib: u64, args: &[&str]) -> Done {

@@ -1,15 +1,13 @@
 //! 20,000 damaged dumps from seeds: none makes the program panic or take longer than its size allows, and a file gives
 //! what a pipe gives.
 
-mod common;
-
 use std::panic::AssertUnwindSafe;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::mutate::{Parts, mutation};
-use common::work::{everything, figures, read_all};
-use common::*;
+use crate::common::mutate::{Parts, mutation};
+use crate::common::work::{everything, figures, read_all};
+use crate::common::*;
 use rdbscope::input::{DumpInput, Source};
 use rdbscope::pipeline::{self, Counter};
 use rdbscope::rdb::Reader;

@@ -1,11 +1,9 @@
 //! `rdbscope plan` from outside: what it plans for which dumps, what it names first, and what it says when there is no plan.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::*;
+use crate::common::*;
 use rdbscope::cluster::slot::slot_of;
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Bad bytes: every prefix of every fixture, every byte changed, lengths that lie, files that shrink while they are read.
+//! Bad bytes: every prefix of every fixture, every byte changed, lengths that lie, files that change while they are read.
 //!
 //! Nothing may panic, hang or allocate on a dump's word. Most of this runs in the process, through the library; a sample goes through
 //! the program. Work is bounded by counting what a visitor is told, not by a clock.
@@ -6,13 +6,14 @@
 //! A large fixture is taken apart into its items: what an item's bytes give depends on nothing before it but the header, so
 //! that each is cut and changed with only what follows it. So all prefixes of a dump cost no more than those of its parts.
 
-mod common;
+use std::fs::File;
+use std::io::{Read, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
-use std::fs::OpenOptions;
-use std::io::Read;
-
-use common::work::{everything, items, read_all};
-use common::*;
+use crate::common::work::{everything, items, read_all};
+use crate::common::*;
 use rdbscope::analyze::Fold;
 use rdbscope::error::{DumpError, Exit};
 use rdbscope::input::{DumpInput, Source};
@@ -537,7 +538,7 @@ fn hints_that_lie_hurt_no_model() {
     );
 }
 
-/// In 300 MB of address space: what is allocated on a claim of a gigabyte or more would end the program.
+/// In 450 MB of address space: what is allocated on a claim of a gigabyte or more would end the program.
 #[cfg(target_os = "linux")]
 #[test]
 fn lies_allocate_nothing() {
@@ -548,46 +549,96 @@ fn lies_allocate_nothing() {
     }
     for command in [&["keys"][..], &["--json"]] {
         let mut shell = std::process::Command::new("sh");
-        shell.args(["-c", "ulimit -v 300000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_rdbscope")]);
+        shell.args(["-c", "ulimit -v 450000; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_rdbscope")]);
         let done = finish(shell.args(command).args(["--threads", "1"]).arg(dir.path())).expect(4);
         assert!(!done.stderr.contains("allocation"), "{}", done.stderr);
     }
     // The same from a pipe, a few of them.
     for path in paths.iter().step_by(9) {
         let mut shell = std::process::Command::new("sh");
-        shell.args(["-c", "ulimit -v 300000; exec \"$0\" keys --threads 1 - < \"$1\"", env!("CARGO_BIN_EXE_rdbscope")]);
+        shell.args(["-c", "ulimit -v 450000; exec \"$0\" keys --threads 1 - < \"$1\"", env!("CARGO_BIN_EXE_rdbscope")]);
         let done = finish(shell.arg(path));
         assert!([0, 4].contains(&done.code), "{}: exit {}: {}", path.display(), done.code, done.stderr);
     }
 }
 
-// ------------------------------------------------------------------------------------------------ a file that shrinks
+// ------------------------------------------------------------------------------------------------ a file that changes
 
+/// What came of a dump of 3,000 keys to which `change` is done when its header has been read, on so many threads.
 #[cfg(target_os = "linux")]
-#[test]
-fn a_file_made_shorter_while_it_is_mapped() {
+fn changed_while_read(threads: usize, change: impl Fn(&Path) + Sync) -> (u64, DumpResult<Sum>) {
     let mut dump = Rdb::new("REDIS0011").aux("redis-ver", "7.2.4");
     for n in 0..3000 {
         dump = dump.string(format!("key:{n}"), vec![b'v'; 1000]);
     }
     let bytes = dump.end();
-    for (threads, left) in [(1, 0u64), (1, 4096), (2, 100_000), (4, 1_500_001)] {
-        let dir = tempfile::tempdir().unwrap();
-        let path = write(dir.path(), "shrinks.rdb", &bytes);
-        let first = || OpenOptions::new().write(true).open(&path).unwrap().set_len(left).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = write(dir.path(), "changes.rdb", &bytes);
+    // A file system has its own idea of how fine times are.
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    File::options().write(true).open(&path).unwrap().set_modified(hour_ago).unwrap();
+    let read = |path: &Path, first: &(dyn Fn() + Sync)| {
         let setup = Plain { server: None, cluster: false, first };
-        let input = DumpInput { name: "shrinks".to_owned(), source: Source::File(path.clone()) };
+        let input = DumpInput { name: "changes".to_owned(), source: Source::File(path.to_owned()) };
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let result = pool.install(|| pipeline::read_dump(&input, &setup, None, &Counter::default())).unwrap();
-        let error = result.error.expect("an error");
-        assert!(matches!(error, DumpError::Shortened { .. }), "{threads} threads, {left} bytes left: {error}");
-        assert_eq!(error.exit(), Exit::Damaged);
-        assert!(error.to_string().contains(&format!("{} to {left} bytes", bytes.len())), "{error}");
-        assert_eq!((result.keys, result.fold), (0, Sum::default()), "nothing of it is counted");
-        // The next dump is read as if nothing had happened.
-        let good = write(dir.path(), "good.rdb", &bytes);
-        let input = DumpInput { name: "good".to_owned(), source: Source::File(good) };
-        let result = pool.install(|| pipeline::read_dump(&input, &plain(), None, &Counter::default())).unwrap();
-        assert!(result.error.is_none() && result.keys == 3000, "{:?}", result.error);
+        pool.install(|| pipeline::read_dump(&input, &setup, None, &Counter::default())).unwrap()
+    };
+    let result = read(&path, &|| change(&path));
+    // The next dump is read as if nothing had happened.
+    let next = read(&write(dir.path(), "good.rdb", &bytes), &|| ());
+    assert!(next.error.is_none() && next.keys == 3000, "{:?}", next.error);
+    (bytes.len() as u64, result)
+}
+
+/// Nothing of a dump is counted that ended so.
+#[track_caller]
+fn has_changed(result: &DumpResult<Sum>, says: &str) {
+    let error = result.error.as_ref().expect("an error");
+    assert!(matches!(error, DumpError::Changed { .. }) && error.to_string().contains(says), "{error}");
+    assert_eq!((error.exit(), result.keys, &result.fold), (Exit::Damaged, 0, &Sum::default()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_made_shorter_while_it_is_read() {
+    // The last takes less than a page away: no access to it fails.
+    for (threads, left) in [(1, 0u64), (1, 4096), (2, 100_000), (4, 1_500_001), (2, u64::MAX)] {
+        let left_of = |bytes: u64| left.min(bytes - 100);
+        let shorten = |path: &Path| {
+            let file = File::options().write(true).open(path).unwrap();
+            file.set_len(left_of(file.metadata().unwrap().len())).unwrap();
+        };
+        let (before, result) = changed_while_read(threads, shorten);
+        has_changed(&result, &format!("from {before} to {} bytes", left_of(before)));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_written_to_while_it_is_read() {
+    for threads in [1, 2] {
+        let write_to = |path: &Path| {
+            let file = File::options().write(true).open(path).unwrap();
+            file.write_all_at(b"other", 2_000_000).unwrap();
+        };
+        has_changed(&changed_while_read(threads, write_to).1, "was written to while it was read");
+        let append = |path: &Path| File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
+        let (before, result) = changed_while_read(threads, append);
+        has_changed(&result, &format!("grew while it was read, from {before} to {} bytes", before + 4));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_replaced_or_removed_while_it_is_read() {
+    // The server itself renames a new dump over the old one; the old one is then read to its end.
+    let replace = |path: &Path| {
+        let other = write(path.parent().unwrap(), "temp-1.rdb", b"REDIS0011 a new dump");
+        std::fs::rename(other, path).unwrap();
+    };
+    let remove = |path: &Path| std::fs::remove_file(path).unwrap();
+    for (_, result) in [changed_while_read(1, replace), changed_while_read(2, replace), changed_while_read(2, remove)] {
+        assert!(result.error.is_none(), "{:?}", result.error);
+        assert_eq!(result.keys, 3000);
     }
 }

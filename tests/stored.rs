@@ -1,12 +1,10 @@
 //! Summaries that are stored: drawn again without the dumps, put together, refused where they do not fit; and names that
 //! are hidden in them.
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::*;
+use crate::common::*;
 
 struct Report {
     page: Vec<u8>,

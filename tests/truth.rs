@@ -3,11 +3,9 @@
 //! The truth (`fixtures/dumps/NAME.csv`) was asked of the servers: TYPE, OBJECT ENCODING, STRLEN and its like, MEMORY USAGE
 //! with SAMPLES 0, PEXPIRETIME, OBJECT FREQ and IDLETIME, CLUSTER KEYSLOT, DEBUG OBJECT. An empty cell was not told.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::*;
+use crate::common::*;
 use rdbscope::rdb::{Item, Reader, TypeByte};
 
 /// How far MEMORY USAGE may be off where servers draw lots when they load, in bytes; nothing anywhere else.

@@ -1,13 +1,11 @@
 //! A small cluster with one known problem of each kind: each is in the verdict with the right figures, and the check finds
 //! exactly what it is to find.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use common::*;
+use crate::common::*;
 use rdbscope::cluster::slot::slot_of;
 use serde_json::Value;
 

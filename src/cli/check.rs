@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use super::args::{BigArgs, CheckArgs, CheckForm, FailOn, NameArgs};
 use super::dumps::{CheckedRun, Run, patterns_that_count};
 use super::run::REPORT_TOP;
-use super::target::TargetFile;
+use super::target::{TargetFile, to_stdout};
 use crate::analyze::Summary;
 use crate::analyze::pattern::{PatternOptions, PatternTable, align};
 use crate::check::{self, Baseline, CheckReport, Evidence, Level, Rules};
@@ -27,8 +27,7 @@ const USUAL_RULES: &str = "rdbscope.toml";
 /// Checks what the arguments name.
 pub fn check(args: &CheckArgs) -> Result<Exit, Error> {
     if let Some(rule) = args.explain {
-        let mut out = anstream::stdout().lock();
-        text::explain(rule, &mut out).and_then(|()| out.flush()).map_err(|error| Error::output(None, error))?;
+        to_stdout(|out| text::explain(rule, out))?;
         return Ok(Exit::Done);
     }
     if !args.input.from.is_empty() {
@@ -123,13 +122,13 @@ impl Targets {
         for (form, file) in self.files {
             file.write_all_and_commit(|out| write(form, report, out))?;
         }
-        let mut out = anstream::stdout().lock();
-        let written = match self.stdout {
-            Some(form) => write(form, report, &mut out),
-            None => text::write(report, &mut out),
-        };
-        let written = written.and_then(|()| if self.github { github::write(report, &mut out) } else { Ok(()) });
-        written.and_then(|()| out.flush()).map_err(|error| Error::output(None, error))?;
+        to_stdout(|out| {
+            match self.stdout {
+                Some(form) => write(form, report, out)?,
+                None => text::write(report, out)?,
+            }
+            if self.github { github::write(report, out) } else { Ok(()) }
+        })?;
         match std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from).filter(|_| self.github) {
             Some(path) => append_markdown(&path, report).map_err(|error| Error::output(Some(&path), error)),
             None => Ok(()),

@@ -8,7 +8,7 @@ use super::args::{DiffArgs, Format, InputArgs, NameArgs, ReadingArgs};
 use super::dumps::{Run, say_faults};
 use super::look::{self, Named, read};
 use super::run::{REPORT_TOP, say};
-use super::target::TargetFile;
+use super::target::{TargetFile, to_stdout};
 use crate::analyze::TopKey;
 use crate::analyze::summary::KeyRow;
 use crate::diff::keys::{Comparable, KeyFigures, compare_keys};
@@ -81,13 +81,13 @@ pub fn print(
     document: &impl serde::Serialize,
     text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Error> {
-    let mut out = anstream::stdout().lock();
-    let written = if json {
-        serde_json::to_writer_pretty(&mut out, document).map_err(io::Error::from).and_then(|()| writeln!(out))
-    } else {
-        text(&mut out)
-    };
-    written.and_then(|()| out.flush()).map_err(|error| Error::output(None, error))
+    to_stdout(|out| {
+        if json {
+            serde_json::to_writer_pretty(&mut *out, document).map_err(io::Error::from).and_then(|()| writeln!(out))
+        } else {
+            text(out)
+        }
+    })
 }
 
 /// Splits what names a state at its commas, unless it is a path with commas, into dumps and summaries.

@@ -10,6 +10,8 @@ mod keys;
 mod look;
 mod progress;
 mod run;
+#[cfg(unix)]
+mod signals;
 mod target;
 
 pub use run::main;

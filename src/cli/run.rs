@@ -11,7 +11,7 @@ use super::diff::diff;
 use super::dumps::Run;
 use super::forecast::forecast;
 use super::keys::keys;
-use super::target::TargetFile;
+use super::target::{TargetFile, to_stdout};
 use crate::analyze::{Rebalance, Summary};
 use crate::error::{Error, Exit};
 use crate::output::{html, json, plan as plan_output, runbook, text};
@@ -25,6 +25,10 @@ const OVERVIEW_TOP: usize = 10;
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    #[cfg(unix)]
+    if let Err(error) = super::signals::listen() {
+        say(&format!("note: a signal may leave temporary files behind: {error}"));
+    }
     let done = match cli.command {
         Some(Command::Report(args)) => in_pool(&args.input.reading, || report(&args)),
         Some(Command::Keys(args)) => in_pool(&args.input.reading, || keys(&args)),
@@ -62,13 +66,7 @@ fn in_pool<T: Send>(args: &ReadingArgs, run: impl FnOnce() -> Result<T, Error> +
 fn overview(args: &OverviewArgs) -> Result<Exit, Error> {
     let run = Run::new(&args.input, &args.names, &args.big, OVERVIEW_TOP)?.with_logs(&args.logs)?;
     let (summary, exit, _) = run.summary()?;
-    let stdout_error = |error| Error::output(None, error);
-    if args.json {
-        json::write(&summary, &mut io::stdout().lock()).map_err(stdout_error)?;
-    } else {
-        let mut out = anstream::stdout().lock();
-        text::write(&summary, &mut out).and_then(|()| out.flush()).map_err(stdout_error)?;
-    }
+    to_stdout(|out| if args.json { json::write(&summary, out) } else { text::write(&summary, out) })?;
     Ok(exit)
 }
 
@@ -119,15 +117,15 @@ fn plan(args: &PlanArgs) -> Result<Exit, Error> {
         };
     };
     args.target.check(rebalance)?;
-    let mut out = anstream::stdout().lock();
-    let written = if args.json {
-        plan_output::write_json(rebalance, summary.complete, &mut out)
-    } else if args.commands {
-        out.write_all(runbook::runbook(rebalance).as_bytes())
-    } else {
-        plan_output::write(rebalance, &mut out)
-    };
-    written.and_then(|()| out.flush()).map_err(|error| Error::output(None, error))?;
+    to_stdout(|out| {
+        if args.json {
+            plan_output::write_json(rebalance, summary.complete, out)
+        } else if args.commands {
+            out.write_all(runbook::runbook(rebalance).as_bytes())
+        } else {
+            plan_output::write(rebalance, out)
+        }
+    })?;
     Ok(exit)
 }
 

@@ -1,12 +1,43 @@
-//! Where output goes: files appear whole or not at all.
+//! Where output goes: files appear whole or not at all, even when a signal ends the program.
 
-use std::fs::File;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
 use crate::error::Error;
+
+/// Temporary names of files that are not whole yet.
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes the files that are not whole, for a program that ends at once. As long as the result is held, no file is begun and
+/// none gets its name.
+pub fn remove_unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    let files = unfinished();
+    for file in files.iter() {
+        let _ = fs::remove_file(file); // whose run has failed is gone already
+    }
+    files
+}
+
+/// Writes to standard output. Its reader may leave before the end; what was found still decides how the program ends.
+///
+/// # Errors
+/// If it cannot be written for any other reason.
+pub fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
+    let mut out = anstream::stdout().lock();
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Error::output(None, error)),
+        _ => Ok(()),
+    }
+}
 
 /// The error without the temporary name that the message would show.
 fn without_path(error: io::Error) -> io::Error {
@@ -58,7 +89,9 @@ impl TargetFile {
             // As any new file has it, less what the umask takes.
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
+        let mut unfinished = unfinished();
         let file = builder.tempfile_in(dir).map_err(|error| fail(without_path(error)))?;
+        unfinished.insert(file.path().to_owned());
         Ok(TargetFile { path: path.to_owned(), out: Out::Temporary(BufWriter::with_capacity(1 << 18, file)) })
     }
 
@@ -73,6 +106,8 @@ impl TargetFile {
             Out::Device(mut device) => device.flush().map_err(fail),
             Out::Temporary(file) => {
                 let file = file.into_inner().map_err(|e| fail(e.into_error()))?;
+                let mut unfinished = unfinished();
+                unfinished.remove(file.path());
                 file.persist(&path).map_err(|e| fail(e.error))?;
                 Ok(())
             }

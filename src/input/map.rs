@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 /// Pages that were lost under a mapping so far, because someone made a file shorter.
 static LOST_PAGES: AtomicU64 = AtomicU64::new(0);
@@ -13,13 +14,13 @@ static LOST_PAGES: AtomicU64 = AtomicU64::new(0);
 /// A file in memory, read only.
 ///
 /// If the file is made shorter while it is mapped, touching what is gone raises SIGBUS. A handler then puts a page of zeros
-/// in its place, so that the reading goes on, and counts it: [`Map::is_shortened`] tells, and what was read must
-/// not be trusted.
+/// in its place, so that the reading goes on. What was read must not be trusted then, nor when the file was written to:
+/// [`Map::changed`] tells. A file that is renamed over another leaves the mapped one as it was.
 #[derive(Debug)]
 pub struct Map {
     bytes: memmap2::Mmap,
     file: File,
-    lost_before: u64,
+    modified: Option<SystemTime>,
 }
 
 impl Map {
@@ -30,7 +31,8 @@ impl Map {
     pub fn open(path: &Path) -> io::Result<Map> {
         install_handler();
         let file = File::open(path)?;
-        if file.metadata()?.is_dir() {
+        let meta = file.metadata()?;
+        if meta.is_dir() {
             return Err(io::Error::from(io::ErrorKind::IsADirectory));
         }
         // SAFETY: the mapping is read only and private to this process. Another process can still change the file
@@ -39,7 +41,7 @@ impl Map {
         let bytes = unsafe { memmap2::Mmap::map(&file)? };
         #[cfg(unix)]
         let _ = bytes.advise(memmap2::Advice::Sequential);
-        Ok(Map { bytes, file, lost_before: LOST_PAGES.load(Ordering::Relaxed) })
+        Ok(Map { bytes, file, modified: meta.modified().ok() })
     }
 
     /// The file, mapped no more.
@@ -52,13 +54,11 @@ impl Map {
         &self.bytes
     }
 
-    /// The length that the file has now, if that is less than what was mapped.
-    pub fn is_shortened(&self) -> Option<u64> {
-        if LOST_PAGES.load(Ordering::Relaxed) == self.lost_before {
-            return None;
-        }
-        let now = self.file.metadata().map_or(0, |meta| meta.len());
-        (now < self.bytes.len() as u64).then_some(now)
+    /// The length that the file has now, if it was made shorter or written to since it was mapped.
+    pub fn changed(&self) -> Option<u64> {
+        let Ok(now) = self.file.metadata() else { return Some(0) };
+        let is_other = now.len() < self.bytes.len() as u64 || now.modified().ok() != self.modified;
+        is_other.then_some(now.len())
     }
 
     /// Gives the pages of `range`, which have been read, back to the system.

@@ -123,10 +123,8 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
     let computed = job.ordered.crc();
     let checksum = driver.checksum_state(computed);
     let (mut fold, mut keys) = workers.finish();
-    if map::lost_pages() != lost
-        && let Some(after) = map.is_shortened()
-    {
-        driver.error = Some(DumpError::Shortened { before: data.len() as u64, after });
+    if let Some(bytes_after) = map.changed() {
+        driver.error = Some(DumpError::Changed { bytes_before: data.len() as u64, bytes_after });
         (fold, keys) = (job.setup.fold(&driver.facts, &Vec::new), 0);
     }
     let trailing = &data[rdb_bytes..];

@@ -4,11 +4,10 @@
 //! candidates, Enterprise opcodes, hostile names, broken values. It shares no code with the crate: lengths, packed
 //! containers and module ids are encoded here from the format's description, and the checksum is that of the `crc64`
 //! crate, which the program itself does not use.
-// Each test file is a crate of its own and uses only some of this.
-#![allow(dead_code)]
 
 pub mod damaged;
 pub mod mutate;
+pub mod redis;
 pub mod work;
 
 use std::collections::BTreeMap;
@@ -72,6 +71,14 @@ pub fn write(dir: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = dir.join(name);
     fs::write(&path, bytes).unwrap();
     path
+}
+
+/// The names in a folder, sorted.
+pub fn files_in(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }
 
 // ------------------------------------------------------------------------------------------------------- the program

@@ -9,6 +9,7 @@
 
 mod big;
 mod causes;
+mod cell;
 mod charts;
 mod comparisons;
 mod dumps;
@@ -30,8 +31,10 @@ mod view;
 mod tests;
 
 use std::io::{self, BufWriter, Write};
+use std::ops::Deref;
 
 use askama::Template;
+use askama::filters::HtmlSafe;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
@@ -96,6 +99,51 @@ struct Page<'s> {
     comparisons: ComparisonsView,
     settings: Vec<(&'static str, String)>,
     servers: String,
+}
+
+/// A section of the page, which sees all of it. Each is a template of its own: one function of all of them would take
+/// minutes to compile.
+macro_rules! sections {
+    ($($name:ident $method:ident $path:literal)*) => {
+        $(
+            #[derive(Template)]
+            #[template(path = $path, whitespace = "minimize")]
+            struct $name<'p>(&'p Page<'p>);
+
+            impl<'p> Deref for $name<'p> {
+                type Target = Page<'p>;
+
+                fn deref(&self) -> &Page<'p> {
+                    self.0
+                }
+            }
+
+            impl HtmlSafe for $name<'_> {}
+        )*
+
+        impl Page<'_> {
+            $(fn $method(&self) -> $name<'_> {
+                $name(self)
+            })*
+        }
+    };
+}
+
+sections! {
+    FindingsHtml findings_html "report/findings.html"
+    ReadHtml read_html "report/read.html"
+    NodesHtml nodes_html "report/nodes.html"
+    SlotsHtml slots_html "report/slots.html"
+    PlanHtml plan_html "report/plan.html"
+    BigHtml big_html "report/big.html"
+    KeysHtml keys_html "report/keys.html"
+    HeatHtml heat_html "report/heat.html"
+    PatternsHtml patterns_html "report/patterns.html"
+    TypesHtml types_html "report/types.html"
+    ExpiryHtml expiry_html "report/expiry.html"
+    DatabasesHtml databases_html "report/databases.html"
+    ComparisonsHtml comparisons_html "report/comparisons.html"
+    HowHtml how_html "report/how.html"
 }
 
 impl<'s> Page<'s> {
