@@ -21,6 +21,7 @@ mod faults;
 mod forecast;
 mod golden;
 mod integrity;
+mod large_cluster;
 mod memory;
 mod mutations;
 mod plan;
