@@ -180,45 +180,59 @@ impl<'m> Measurer<'m> {
             metadata_classes: head.metadata_classes,
         };
         let Facts { value_type, elements, largest, fields_with_expiry } = self.facts;
-        let whole = self.fault.is_none();
+        let (slot, tag) = slot_and_tag(name);
         self.other_measures.clear();
-        if whole && !self.others.is_empty() {
+        let nothing_known = KeyRecord {
+            db: head.db,
+            key: name,
+            value_type,
+            encoding: None,
+            elements: None,
+            largest_element_bytes: None,
+            fields_with_expiry: None,
+            serialized_bytes: self.end - head.record_at,
+            memory_bytes: None,
+            footprint_bytes: None,
+            key_tables_bytes: None,
+            expire_at_ms: head.expire_at_ms,
+            freq: head.freq,
+            idle_seconds: head.idle_seconds,
+            slot,
+        };
+        if self.fault.is_some() {
+            let (record, others) = (nothing_known, &self.other_measures[..]);
+            return Measured {
+                record,
+                tag,
+                saving: None,
+                others,
+                record_at: head.record_at,
+                fault: self.fault.as_ref(),
+            };
+        }
+        if !self.others.is_empty() {
             let others = self.others.iter_mut().map(|other| other.finish(value_type, head, self.end, place, &key).0);
             self.other_measures.extend(others);
         }
-        let measured = if whole { Some(self.gauge.finish(value_type, head, self.end, place, &key)) } else { None };
-        let saving = measured.and_then(|(measure, share)| {
-            self.gauge.meter.saving(value_type, &key, measure.encoding, measure.real_bytes - share, largest)
-        });
-        let (slot, tag) = slot_and_tag(name);
-        let sized = whole && !matches!(value_type, ValueType::Stream | ValueType::Module(_));
+        let (measure, share) = self.gauge.finish(value_type, head, self.end, place, &key);
+        let is_module = matches!(value_type, ValueType::Module(_));
+        let sized = !is_module && value_type != ValueType::Stream;
         Measured {
             record: KeyRecord {
-                db: head.db,
-                key: name,
-                value_type,
-                encoding: measured.map(|(measure, _)| measure.encoding),
-                elements: match value_type {
-                    _ if !whole => None,
-                    ValueType::Module(_) => self.gauge.meter.module_elements(),
-                    _ => Some(elements),
-                },
+                encoding: Some(measure.encoding),
+                elements: if is_module { self.gauge.meter.module_elements() } else { Some(elements) },
                 largest_element_bytes: sized.then_some(largest),
-                fields_with_expiry: (whole && value_type == ValueType::Hash).then_some(fields_with_expiry),
-                serialized_bytes: self.end - head.record_at,
-                memory_bytes: measured.map(|(measure, _)| measure.usage_bytes),
-                footprint_bytes: measured.map(|(measure, _)| measure.real_bytes),
-                key_tables_bytes: measured.map(|(_, share)| share),
-                expire_at_ms: head.expire_at_ms,
-                freq: head.freq,
-                idle_seconds: head.idle_seconds,
-                slot,
+                fields_with_expiry: (value_type == ValueType::Hash).then_some(fields_with_expiry),
+                memory_bytes: Some(measure.usage_bytes),
+                footprint_bytes: Some(measure.real_bytes),
+                key_tables_bytes: Some(share),
+                ..nothing_known
             },
             tag,
-            saving,
+            saving: self.gauge.meter.saving(value_type, &key, measure.encoding, measure.real_bytes - share, largest),
             others: &self.other_measures,
             record_at: head.record_at,
-            fault: self.fault.as_ref(),
+            fault: None,
         }
     }
 }

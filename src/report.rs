@@ -230,7 +230,8 @@ pub fn summarize(
         imbalance.causes = causes::with_patterns(explained, &patterns, nodes.len() as u64);
     }
     let cold_steps = cold_steps(&sum);
-    let Aggregate { biggest, longest, hottest, hot_and_big, coldest, found, gravest, biggest_of_type, .. } = sum;
+    let biggest = sum.biggest();
+    let Aggregate { longest, hottest, hot_and_big, coldest, found, gravest, biggest_of_type, .. } = sum;
     let first = |top: TopKeys| -> Vec<TopKey> { top.into_sorted().into_iter().take(options.top).collect() };
     let key_rows = |keys: &[TopKey]| key_rows(keys, &names);
     let (hottest, hot_and_big) = (first(hottest), first(hot_and_big));

@@ -223,8 +223,6 @@ pub struct Aggregate {
     pub freq: Vec<(u64, u64)>,
     /// Keys and footprints by [`IDLE_BUCKETS`], the rest last; empty without LRU data.
     pub idle: Vec<(u64, u64)>,
-    /// Largest by footprint.
-    pub biggest: TopKeys,
     /// Largest by footprint, per type; modules together come last.
     pub biggest_of_type: Vec<TopKeys>,
     /// Most elements.
@@ -266,7 +264,6 @@ impl Aggregate {
             expiring: Default::default(),
             freq: Vec::new(),
             idle: Vec::new(),
-            biggest: TopKeys::new(options.top),
             biggest_of_type: vec![TopKeys::new(options.top); MODULE_INDEX + 1],
             longest: TopKeys::new(options.top),
             hottest: TopKeys::new(options.top),
@@ -335,7 +332,7 @@ impl Aggregate {
         let totals = totals.chain(self.databases.values().map(|(totals, _)| totals)).flat_map(Totals::figures);
         let slots = self.slots.iter().flat_map(|slot| [slot.keys, slot.footprint_bytes, slot.estimated_hits]);
         let heat = self.freq.iter().chain(&self.idle).flat_map(|(keys, bytes)| [*keys, *bytes]);
-        let lists = [&self.biggest, &self.longest, &self.hottest, &self.gravest, &self.hot_and_big, &self.coldest]
+        let lists = [&self.longest, &self.hottest, &self.gravest, &self.hot_and_big, &self.coldest]
             .into_iter()
             .chain(&self.biggest_of_type);
         let keys = lists.flat_map(TopKeys::figures);
@@ -356,16 +353,9 @@ impl Aggregate {
 
     /// The lists of the largest keys.
     fn lists(&mut self) -> impl Iterator<Item = &mut TopKeys> {
-        [
-            &mut self.biggest,
-            &mut self.longest,
-            &mut self.hottest,
-            &mut self.gravest,
-            &mut self.hot_and_big,
-            &mut self.coldest,
-        ]
-        .into_iter()
-        .chain(&mut self.biggest_of_type)
+        [&mut self.longest, &mut self.hottest, &mut self.gravest, &mut self.hot_and_big, &mut self.coldest]
+            .into_iter()
+            .chain(&mut self.biggest_of_type)
     }
 
     /// Lets `visit` change every name of a key that is here, apart from the patterns.
@@ -383,6 +373,14 @@ impl Aggregate {
             visit(&mut name);
             self.misplaced.insert((slot, name));
         }
+    }
+
+    /// The largest keys by footprint: each is among the largest of its type.
+    pub fn biggest(&self) -> TopKeys {
+        let mut lists = self.biggest_of_type.iter().cloned();
+        let mut all = lists.next().unwrap_or_else(|| TopKeys::new(0));
+        lists.for_each(|keys| all.merge(keys));
+        all
     }
 
     /// The sums over the keys with an expiry.
@@ -623,7 +621,6 @@ impl Fold for Aggregate {
         let expired = self.observe_expiry(record);
         self.observe_heat(record);
         let dump = self.options.dump;
-        self.biggest.observe(footprint, dump, record);
         self.biggest_of_type[record.value_type.index()].observe(footprint, dump, record);
         if record.value_type != ValueType::String {
             self.longest.observe(record.elements.unwrap_or(0), dump, record);
@@ -683,7 +680,6 @@ impl Fold for Aggregate {
                 sum.1 += more.1;
             }
         }
-        self.biggest.merge(other.biggest);
         self.longest.merge(other.longest);
         self.hottest.merge(other.hottest);
         self.gravest.merge(other.gravest);

@@ -86,7 +86,11 @@ impl Part {
             slots: fold.slots.clone(),
             patterns: fold.patterns.clone(),
             // By footprint first, which the bound needs.
-            lists: [&fold.biggest].into_iter().chain(&fold.biggest_of_type).chain([&fold.longest]).cloned().collect(),
+            lists: [fold.biggest()]
+                .into_iter()
+                .chain(fold.biggest_of_type.clone())
+                .chain([fold.longest.clone()])
+                .collect(),
             whole: dump.error.is_none() && fold.damaged_keys == 0,
         }
     }

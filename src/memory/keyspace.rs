@@ -70,6 +70,7 @@ const UNKNOWN_SHARE: u64 = 11;
 #[derive(Clone, Debug)]
 pub struct KeyTables {
     per_slot: bool,
+    slots_to_keys: bool,
     hint: Option<(u64, u64)>,
     main: Shares,
     expires: Shares,
@@ -80,7 +81,8 @@ impl KeyTables {
     pub fn new(model: &Model) -> KeyTables {
         let per_slot = model.options().cluster
             && (model.options().server.family().at_least(Family::R74) || model.options().server.family().is_valkey());
-        KeyTables { per_slot, hint: None, main: Shares::default(), expires: Shares::default() }
+        let slots_to_keys = model.options().cluster && model.options().server.family() <= Family::R62;
+        KeyTables { per_slot, slots_to_keys, hint: None, main: Shares::default(), expires: Shares::default() }
     }
 
     /// Bytes of the key tables that fall to the next key at `place`. The shares of all keys add up to the tables.
@@ -90,8 +92,9 @@ impl KeyTables {
             (Some((_, filling)), true) => filling,
             _ => &place.database,
         };
+        let of_slots = if self.slots_to_keys { slots_to_keys(model, key_len) } else { 0 };
         let Some(hint) = filling.hint else {
-            return UNKNOWN_SHARE + if expires { UNKNOWN_SHARE } else { 0 } + slots_to_keys(model, key_len);
+            return UNKNOWN_SHARE + if expires { UNKNOWN_SHARE } else { 0 } + of_slots;
         };
         if self.hint != Some(hint) {
             let (main, expires) = table_bytes(model, hint, self.per_slot && place.slot.is_some());
@@ -99,7 +102,7 @@ impl KeyTables {
             self.main = Shares::new(main, hint.0.min(MAX_KEYS));
             self.expires = Shares::new(expires, hint.1.min(MAX_KEYS));
         }
-        let mut bytes = self.main.of(filling.keys) + slots_to_keys(model, key_len);
+        let mut bytes = self.main.of(filling.keys) + of_slots;
         if expires {
             bytes += self.expires.of(filling.expires);
         }
@@ -190,9 +193,6 @@ fn table_structs(model: &Model, family: Family) -> (u64, u64) {
 /// Until Redis 6.2 a cluster node keeps a radix tree of slots and keys: on average a run of the key's end, a leaf and a
 /// share of the branching above (43 bytes measured for keys of 10).
 fn slots_to_keys(model: &Model, key_len: u64) -> u64 {
-    if !model.options().cluster || model.options().server.family() > Family::R62 {
-        return 0;
-    }
     let run = key_len.saturating_sub(3);
     model.classes.of((4 + run).next_multiple_of(8) + 8) + 8 + 10
 }

@@ -12,15 +12,41 @@ pub(super) fn packed_form(score: f64, shortest: bool) -> (u64, Option<i64>) {
     if score.is_infinite() {
         return (if score > 0.0 { 3 } else { 4 }, None);
     }
-    (if shortest { shortest_len(score) } else { printf_len(score) }, None)
+    let len = match shortest {
+        true => decimals_len(score).unwrap_or_else(|| shortest_len(score)),
+        false => printf_len(score),
+    };
+    (len, None)
+}
+
+/// Length of the shortest text of a score of few decimals, as most are that are no whole numbers: money, seconds.
+///
+/// A number of at most 15 digits is the only such one for its double, so that it is the shortest if it reads back as it.
+fn decimals_len(score: f64) -> Option<u64> {
+    const FIFTEEN_DIGITS: f64 = 1e15;
+    let size = score.abs();
+    // Below, leading zeros may make it shorter with an exponent.
+    if size < 0.001 {
+        return None;
+    }
+    let mut power = 1.0;
+    for decimals in 1..=6 {
+        power *= 10.0;
+        let digits = (size * power).round();
+        if digits < FIFTEEN_DIGITS && digits / power == size {
+            let whole = crate::rdb::string::decimal_len(size as i64);
+            return Some(u64::from(score < 0.0) + whole + 1 + decimals);
+        }
+    }
+    None
 }
 
 /// Digits without trailing zeros, and the decimal exponent of the first.
 fn digits(text: &str) -> (usize, i32) {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    let digits = mantissa.bytes().filter(u8::is_ascii_digit).collect::<Vec<_>>();
-    let zeros = digits.iter().rev().take_while(|&&digit| digit == b'0').count();
-    ((digits.len() - zeros).max(1), exponent.parse().unwrap_or(0))
+    let mantissa = mantissa.trim_end_matches('0');
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
+    (digits.max(1), exponent.parse().unwrap_or(0))
 }
 
 /// Length of `%.17g`.
@@ -73,5 +99,24 @@ mod tests {
         assert_eq!(packed_form(1e300, false).0, "1.0000000000000001e+300".len() as u64);
         assert_eq!(packed_form(1e300, true).0, "1e+300".len() as u64);
         assert_eq!(packed_form(f64::NEG_INFINITY, true), (4, None));
+    }
+
+    #[test]
+    fn few_decimals_are_as_long_as_the_shortest_text() {
+        let mut few = 0;
+        for n in 1..200_000u64 {
+            let n = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (n % 50);
+            for divisor in [2.0, 8.0, 10.0, 100.0, 1000.0, 12_345.0, 1e6, 1e7, 1e9] {
+                let score = n as f64 / divisor * if n % 3 == 0 { -1.0 } else { 1.0 };
+                if score == score.trunc() {
+                    continue;
+                }
+                if let Some(len) = decimals_len(score) {
+                    assert_eq!(len, shortest_len(score), "{score}");
+                    few += 1;
+                }
+            }
+        }
+        assert!(few > 100_000, "{few}");
     }
 }

@@ -140,7 +140,7 @@ fn weights(number: usize, (name, node): NodeSums<'_>, slot_bytes: u64, least: u6
     // What is named of a slot already, and of a tag.
     let mut of_slot: BTreeMap<u16, u64> = BTreeMap::new();
     let mut of_tag: BTreeMap<u16, u64> = BTreeMap::new();
-    for key in node.biggest.clone().into_sorted().into_iter().take(KEYS) {
+    for key in node.biggest().into_sorted().into_iter().take(KEYS) {
         let bytes = key.footprint_bytes.unwrap_or(0);
         if bytes < least {
             break;

@@ -78,9 +78,14 @@ impl PatternRules {
         &self.named
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn named_group(&self, key: &[u8]) -> Option<usize> {
-        self.regexes.as_ref()?.matches(key).iter().next()
+        // Out of line, so that keys without groups pay for one comparison.
+        #[cold]
+        fn first_match(regexes: &RegexSet, key: &[u8]) -> Option<usize> {
+            regexes.matches(key).iter().next()
+        }
+        first_match(self.regexes.as_ref()?, key)
     }
 
     #[inline]

@@ -56,11 +56,11 @@ impl Meter<'_> {
         real_bytes: u64,
         longest: u64,
     ) -> Option<Saving> {
+        if kind == ValueType::String {
+            return if self.v.is_number { self.number_saving(key, real_bytes) } else { None };
+        }
         match encoding {
             Encoding::Hashtable | Encoding::Skiplist => self.packed_saving(kind, key, real_bytes, longest),
-            Encoding::Embstr | Encoding::Raw if self.v.is_number && kind == ValueType::String => {
-                self.number_saving(key, real_bytes)
-            }
             _ => None,
         }
     }
