@@ -19,7 +19,6 @@ pub mod pieces;
 pub mod rebalance;
 pub mod remedy;
 pub mod savings;
-mod shape;
 pub mod slots;
 mod stored;
 pub mod summary;

@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use serde::{Deserialize, Serialize};
 
 use super::compression::CompressionSample;
-use super::shape::short_word;
+use super::pattern::shape::short_word;
 use crate::escape;
 use crate::record::{Encoding, KeyRecord, ValueType};
 

@@ -3,7 +3,7 @@
 use regex::bytes::{Regex, RegexSet};
 use serde::{Deserialize, Serialize};
 
-use super::{Classes, JOINERS, SEPARATORS, classes};
+use super::classes::{Classes, JOINERS, SEPARATORS, classes};
 
 /// What the user asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Child, Group, Names, Node, PatternStats, PatternTable, Pool, head};
+use super::trie::{Child, Group, Names, Node, Pool, head};
+use super::{PatternStats, PatternTable};
 
 #[derive(Serialize, Deserialize)]
 struct StoredTable {

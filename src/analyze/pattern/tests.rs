@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::cache::{CACHE_BYTES, CACHE_NAMES};
+use super::classes::{JOINERS, ODD, SEPARATORS};
 use super::*;
 
 /// Redis's `stringmatchlen`, without ranges in brackets, which no pattern has.

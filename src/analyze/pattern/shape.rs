@@ -6,7 +6,7 @@
 
 use wide::u8x16;
 
-use super::pattern::HEX_ID;
+use super::fold::HEX_ID;
 
 /// Longest name that has a shape.
 const MAX_LEN: usize = 64;
@@ -207,7 +207,7 @@ static BYTES: [u64; 256] = {
 
 /// At most seven bytes as a little-endian word, from two reads that may overlap.
 #[inline]
-pub(super) fn short_word(bytes: &[u8]) -> u64 {
+pub(in crate::analyze) fn short_word(bytes: &[u8]) -> u64 {
     match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         (Some(first), Some(last)) => {
             let last = u64::from(u32::from_le_bytes(*last)) << (8 * (bytes.len() - 4));
