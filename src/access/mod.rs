@@ -253,6 +253,8 @@ impl AccessLog {
                 keep
             });
         }
+        // The places of those that are gone would make the table grow beyond what it needs.
+        self.names.shrink_to_fit();
         self.forgotten.short_by = self.forgotten.short_by.saturating_add(short_by);
     }
 

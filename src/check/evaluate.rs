@@ -9,7 +9,7 @@ use super::baseline::Baseline;
 use super::keys::{KeySums, NAMED_KEYS, size_of};
 use super::rule::Rule;
 use super::rules::{Bytes, Ignore, Level, Rules};
-use super::{CheckReport, CheckedDump, Finding, Ignored, NotChecked, SCHEMA, Subject};
+use super::{CheckReport, DumpVerdict, Finding, Ignored, NotChecked, SCHEMA, Subject};
 use crate::analyze::integrity::RepeatedKey;
 use crate::analyze::summary::{DumpRole, DumpRow, NodeRow, Summary};
 use crate::analyze::{TopKey, TopKeys};
@@ -124,8 +124,8 @@ pub fn check(evidence: Evidence<'_>) -> CheckReport {
     }
 }
 
-fn checked_dump(dump: &DumpRow, in_depth: &InDepth) -> CheckedDump {
-    CheckedDump {
+fn checked_dump(dump: &DumpRow, in_depth: &InDepth) -> DumpVerdict {
+    DumpVerdict {
         name: dump.name.clone(),
         path: dump.path.clone(),
         whole: dump.complete && in_depth.is_sound(),

@@ -33,7 +33,7 @@ pub struct CheckReport {
     /// The time that ages and ignores are measured by, RFC 3339.
     pub checked_at: String,
     /// The dumps, and whether each is whole.
-    pub dumps: Vec<CheckedDump>,
+    pub dumps: Vec<DumpVerdict>,
     /// Keys in all dumps that count.
     pub keys: u64,
     /// What they add to used_memory.
@@ -51,7 +51,7 @@ pub struct CheckReport {
 
 /// A dump that was checked.
 #[derive(Clone, Debug, Serialize)]
-pub struct CheckedDump {
+pub struct DumpVerdict {
     /// Name of its node.
     pub name: String,
     /// Path, or `-`.

@@ -160,7 +160,7 @@ pub struct DiffArgs {
     #[command(flatten)]
     pub patterns: PatternArgs,
     #[command(flatten)]
-    pub big: BigArgs,
+    pub thresholds: ThresholdArgs,
 }
 
 #[derive(Debug, Args)]
@@ -224,10 +224,8 @@ pub struct ReportArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Big keys")]
 pub struct BigArgs {
-    /// From where on a key is big, and critical: list=5000/50000 (elements), hash=64MB (memory), string=1MB; for all types
-    /// memory=20MB/200MB, elements=5000, element=512KB (the largest element). Critical is ten times as much if not given.
-    #[arg(long, value_name = "WHAT=N[/N]", value_delimiter = ',')]
-    pub big: Vec<String>,
+    #[command(flatten)]
+    pub thresholds: ThresholdArgs,
     /// Speed of the network that costs are estimated for: 1gbit (as if not given), 10gbit, 100mbit.
     #[arg(long, value_name = "SPEED", value_parser = units::parse_link_speed)]
     pub link_speed: Option<u64>,
@@ -238,6 +236,15 @@ pub struct BigArgs {
     /// free-ns-per-element=500, free-us-per-mb=50 (as if not given).
     #[arg(long, value_name = "NAME=N", value_delimiter = ',')]
     pub cost: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Big keys")]
+pub struct ThresholdArgs {
+    /// From where on a key is big, and critical: list=5000/50000 (elements), hash=64MB (memory), string=1MB; for all types
+    /// memory=20MB/200MB, elements=5000, element=512KB (the largest element). Critical is ten times as much if not given.
+    #[arg(long, value_name = "WHAT=N[/N]", value_delimiter = ',')]
+    pub big: Vec<String>,
 }
 
 #[derive(Debug, Args)]

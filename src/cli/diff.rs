@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::args::{DiffArgs, Format, InputArgs, NameArgs, ReadingArgs};
+use super::args::{BigArgs, DiffArgs, Format, InputArgs, NameArgs, ReadingArgs};
 use super::dumps::{Run, say_faults};
 use super::look::{self, Named, read};
 use super::run::{REPORT_TOP, say};
@@ -105,7 +105,8 @@ pub fn inputs(list: &str, nodes: Option<&Path>, reading: &ReadingArgs) -> InputA
 
 fn state(list: &str, nodes: Option<&Path>, args: &DiffArgs) -> Result<Run, Error> {
     let names = NameArgs { patterns: args.patterns.clone(), redact: None };
-    Run::new(&inputs(list, nodes, &args.reading), &names, &args.big, REPORT_TOP)
+    let big = BigArgs { thresholds: args.thresholds.clone(), ..BigArgs::default() };
+    Run::new(&inputs(list, nodes, &args.reading), &names, &big, REPORT_TOP)
 }
 
 /// Measures dumps as the summaries on the other side were, and makes sure that both sides are measured alike.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::value::RawValue;
 
-use super::args::{BigArgs, InputArgs, LogArgs, ModelArgs, NameArgs, TextArgs, YesNo};
+use super::args::{BigArgs, InputArgs, LogArgs, ModelArgs, NameArgs, TextArgs, ThresholdArgs, YesNo};
 use super::filter::KeyFilter;
 use super::progress::Bar;
 use super::run::say;
@@ -99,7 +99,7 @@ impl Run {
             now_ms: model.now.as_deref().map(parse_time).transpose()?,
             compare,
             compare_settings,
-            big: big.thresholds()?,
+            big: big.thresholds.parse()?,
             costs: big.costs()?,
             patterns: PatternOptions {
                 separators: names.patterns.separators.clone(),
@@ -403,14 +403,16 @@ fn secret(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     Ok(secret.to_vec())
 }
 
-impl BigArgs {
+impl ThresholdArgs {
     /// From where on a key is big.
-    fn thresholds(&self) -> Result<BigThresholds, Error> {
+    fn parse(&self) -> Result<BigThresholds, Error> {
         let mut thresholds = BigThresholds::default();
         self.big.iter().try_for_each(|text| thresholds.set(text)).map_err(|e| Error::usage(format!("--big: {e}")))?;
         Ok(thresholds)
     }
+}
 
+impl BigArgs {
     /// What costs are estimated from.
     fn costs(&self) -> Result<CostModel, Error> {
         let mut costs = CostModel::default();

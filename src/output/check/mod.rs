@@ -38,7 +38,7 @@ fn verdict(report: &CheckReport) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::check::{CheckedDump, Finding, Ignored, NotChecked, Rule, SCHEMA, Subject};
+    use crate::check::{DumpVerdict, Finding, Ignored, NotChecked, Rule, SCHEMA, Subject};
 
     /// A name that means something to each of the forms.
     pub(crate) const HOSTILE: &str = "]]><x a=\"b\">&\n::error::100%|`*_[a](b)\\";
@@ -64,7 +64,7 @@ pub(crate) mod tests {
             passed: false,
             fail_on: Some(Level::Error),
             checked_at: "2026-01-02T03:04:05Z".to_owned(),
-            dumps: vec![CheckedDump {
+            dumps: vec![DumpVerdict {
                 name: "node-1".to_owned(),
                 path: "/backup/a,b:c.rdb".to_owned(),
                 whole: true,
@@ -95,7 +95,7 @@ pub(crate) mod tests {
         assert_eq!(verdict(&report), "failed: the dump is whole, 1 error, 1 warning");
         report.findings.clear();
         report.passed = true;
-        report.dumps.push(CheckedDump { whole: false, ..report.dumps[0].clone() });
+        report.dumps.push(DumpVerdict { whole: false, ..report.dumps[0].clone() });
         assert_eq!(verdict(&report), "passed: 1 of 2 dumps are whole, no rule is broken");
     }
 }
