@@ -54,7 +54,7 @@ impl Error {
 
     /// Whether the reader of standard output has gone, which is his right.
     pub fn is_broken_pipe(&self) -> bool {
-        matches!(&*self.0, Kind::Output { source, .. } if source.kind() == io::ErrorKind::BrokenPipe)
+        matches!(&*self.0, Kind::Output { path: None, source } if source.kind() == io::ErrorKind::BrokenPipe)
     }
 
     /// The exit code that this error ends the program with.
@@ -70,8 +70,8 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
             Kind::Usage(what) => f.write_str(what),
-            Kind::Unreadable { path, source } => write!(f, "{}: cannot be read: {source}", path.display()),
-            Kind::Output { path: Some(path), source } => write!(f, "{}: cannot be written: {source}", path.display()),
+            Kind::Unreadable { path, source } => write!(f, "{}: cannot be read: {source}", shown_path(path)),
+            Kind::Output { path: Some(path), source } => write!(f, "{}: cannot be written: {source}", shown_path(path)),
             Kind::Output { path: None, source } => write!(f, "standard output cannot be written: {source}"),
         }
     }
@@ -169,6 +169,11 @@ impl DumpError {
 
 /// Most bytes of a key that a message shows.
 const KEY_SHOWN: usize = 64;
+
+/// A path for people: free of control characters.
+pub fn shown_path(path: &Path) -> String {
+    crate::escape::Escape::Utf8.text(path.as_os_str().as_encoded_bytes())
+}
 
 /// A key's name for messages: quoted, cut, and free of control characters.
 pub fn shown_key(key: &[u8]) -> String {

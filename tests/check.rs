@@ -74,9 +74,14 @@ fn damage_is_told_whatever_the_run_is_to_fail_on() {
                 found(&report).iter().any(|(level, name, _)| (level.as_str(), name.as_str()) == ("error", rule)),
                 "{report}"
             );
-            assert_eq!(report["passed"], fail_on == "never");
+            assert_eq!(report["passed"], false, "whatever the rules say");
         }
     }
+    // No ignore makes a damaged dump whole.
+    let rules = "[[ignore]]\nrule = 'damaged-dump'\nreason = 'known'\nuntil = 2099-01-01\n";
+    let rules = write(dir.path(), "rules.toml", rules.as_bytes());
+    let report = check(dir.path(), &[arg(&cut), "--rules", arg(&rules)], 4);
+    assert_eq!((found(&report).len(), &report["passed"]), (0, &false.into()), "{report}");
     // What is whole beside it is checked all the same.
     let good = write(dir.path(), "good.rdb", &whole);
     let report = check(dir.path(), &[arg(&cut), arg(&good)], 4);
@@ -286,7 +291,7 @@ fn usage_errors_are_no_findings() {
     two(&["--output", "json=-", "junit=-"], "only one form");
     two(&["--output", "json=/no/such/dir/x.json"], "cannot be written");
     two(&["--fail-on", "info"], "possible values");
-    run(&["check", arg(&path), "--rules", "no-such.toml"]).expect(3);
+    two(&["--rules", "no-such.toml"], "cannot be read");
     run(&["check"]).expect(2);
     assert!(run(&["check", "--explain", "no-rule"]).expect(2).stderr.contains("the rules are"));
     let said = run(&["check", "--explain", "big-key"]).expect(0).text();
@@ -326,4 +331,58 @@ fn every_form_is_written() {
     // To standard output in place of the text.
     let done = run(&["check", arg(&path), "--output", "json=-"]).expect(0);
     assert_eq!(done.json()["schema"], "rdbscope-check/1");
+}
+
+#[test]
+fn a_baseline_is_compared_only_with_what_it_can_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = |count: u64| {
+        let dump = (0..count).fold(dump(), |dump, n| dump.string(format!("key:{n}"), vec![b'v'; 100_000]));
+        dump.end()
+    };
+    let today = write(dir.path(), "2026-01-02.rdb", &keys(2000));
+    let store = |path: &Path, code: i32, extra: &[&str]| {
+        let stored = path.with_extension("json");
+        let page = dir.path().join("page.html");
+        let args = ["report", arg(path), "-o", arg(&page), "--json", arg(&stored)];
+        run(&[&args[..], extra].concat()).expect(code);
+        stored
+    };
+    let whole = keys(1000);
+    let yesterday = write(dir.path(), "2026-01-01.rdb", &whole);
+    // The one node there is has grown, whatever its dump is called.
+    let report = check(dir.path(), &[arg(&today), "--baseline", arg(&store(&yesterday, 0, &[]))], 0);
+    assert!(found(&report).iter().any(|(_, rule, _)| rule == "growth"), "{report}");
+    // Of two nodes, one is another.
+    let other = store(&write(dir.path(), "other.rdb", &whole), 0, &[]);
+    let beside = write(dir.path(), "beside.rdb", &dump().string("of another node", "v").end());
+    let both = [arg(&today), arg(&beside), "--baseline", arg(&other)];
+    let report = check(dir.path(), &both, 0);
+    let not_checked = report["not_checked"].to_string();
+    assert!(not_checked.contains("the baseline has no node") && not_checked.contains("no dump is of the node"), "{report}");
+    // Not under another model, nor with what was not whole.
+    let refused = |path: &Path| run(&["check", arg(&today), "--baseline", arg(path)]).expect(2).stderr;
+    let said = refused(&store(&yesterday, 0, &["--server", "redis-2.8"]));
+    assert!(said.contains("`server` is"), "{said}");
+    let cut = write(dir.path(), "cut.rdb", &whole[..whole.len() - 1000]);
+    let said = refused(&store(&cut, 4, &[]));
+    assert!(said.contains("was not whole"), "{said}");
+}
+
+#[test]
+fn names_of_files_are_text_for_people_and_for_github() {
+    let dir = tempfile::tempdir().unwrap();
+    let name = "a\n::error::evil\u{1b}[31m.rdb";
+    let bytes = dump().string("##[stop-commands]x", "v").end();
+    write(dir.path(), name, &bytes[..bytes.len() - 4]);
+    let rules = write(dir.path(), "rules.toml", b"[[forbidden-keys]]\nmatch = '*'\nlevel = 'warning'\n");
+    let done = run(&["check", arg(dir.path()), "--rules", arg(&rules), "--output", "github"]).expect(4);
+    let text = done.text();
+    let lines: Vec<&str> = text.lines().collect();
+    let token = lines[0].strip_prefix("::stop-commands::").expect("nothing before it is a command");
+    let end = lines.iter().position(|line| *line == format!("::{token}::")).expect("its end");
+    assert!(lines[..end].iter().any(|line| line.contains("##[stop-commands]x")), "{text}");
+    assert!(lines[end + 1..].iter().all(|line| line.starts_with("::error file=") || line.starts_with("::warning ")));
+    assert!(!text.contains('\u{1b}') && !lines.iter().any(|line| line.starts_with("::error::evil")), "{text}");
+    assert!(!done.stderr.contains('\u{1b}') && done.stderr.lines().count() == 1, "{}", done.stderr);
 }

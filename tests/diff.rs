@@ -395,7 +395,7 @@ fn a_split_is_verified() {
         (run(&args).expect(code).text(), found["splits"][0].clone())
     };
     let (text, found) = check(&pieces(10_000).end(), 0);
-    assert!(text.contains("OK: all elements are there"), "{text}");
+    assert!(text.contains("OK: as many elements as before"), "{text}");
     assert_eq!(
         (&found["verdict"], &found["pieces"], &found["new_elements"]),
         (&"ok".into(), &10.into(), &10_000.into())
@@ -416,9 +416,31 @@ fn a_split_is_verified() {
     // Pieces with a hash tag share a slot; a string among them is another type.
     let tagged =
         (0..2).fold(begin(1), |dump, n| set(dump, &format!("users:batch:{{t}}:{n}"), n * 5000..(n + 1) * 5000));
-    let (text, found) = check(&tagged.string("users:batch:x", "").end(), 0);
+    let (text, found) = check(&tagged.string("users:batch:x", "a long value").end(), 1);
     assert!(text.contains("2 pieces share a slot") && text.contains("2 set, 1 string"), "{text}");
+    assert!(text.contains("TOO MANY: 1 elements more"), "a string is one element with a key of its own: {text}");
     assert_eq!((&found["pieces_sharing_slots"], &found["slots"]), (&2.into(), &2.into()));
+}
+
+#[test]
+fn a_split_is_not_made_up_by_what_was_there_or_has_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = set(set(begin(0), "users:all", 0..1000), "users:batch:0", 5000..5500);
+    let old = write(dir.path(), "old.rdb", &old.end());
+    let check = |new: Rdb, code| {
+        let new = write(dir.path(), "new.rdb", &new.end());
+        run(&["diff", arg(&old), arg(&new), "--split", "users:all=users:batch:*"]).expect(code).text()
+    };
+    let foreign = || set(begin(1), "users:batch:0", 5000..5500);
+    // Half of it was moved beside as many that were there before.
+    let text = check(set(foreign(), "users:batch:1", 0..500), 1);
+    assert!(text.contains("MISSING: 500 elements fewer"), "{text}");
+    assert!(text.contains("1 of such keys with 500 elements were there before, and are taken off"), "{text}");
+    let text = check(set(set(foreign(), "users:batch:1", 0..500), "users:batch:2", 500..1000), 0);
+    assert!(text.contains("OK: as many elements as before"), "{text}");
+    // A piece that has expired has gone.
+    let text = check(set(set(foreign(), "users:batch:1", 0..500).expire_ms(1000), "users:batch:2", 500..1000), 1);
+    assert!(text.contains("MISSING: 500 elements fewer") && text.contains("1 pieces had expired"), "{text}");
 }
 
 #[test]
@@ -463,7 +485,7 @@ fn a_real_split() {
     assert_eq!(server.ask(&["EVAL", split, "0"]), "1");
     let after = save("after.rdb");
     let text = run(&["diff", arg(&before), arg(&after), "--split", "all=part:*"]).expect(0).text();
-    assert!(text.contains("OK: all elements are there") && text.contains("7 pieces with 5,000 elements"), "{text}");
+    assert!(text.contains("OK: as many elements as before") && text.contains("7 pieces with 5,000 elements"), "{text}");
     let said = run(&["diff", arg(&before), arg(&after), "--keys"]).expect(0).stderr;
     assert!(said.contains("7 new") && said.contains("1 gone"), "{said}");
 }

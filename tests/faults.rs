@@ -226,6 +226,104 @@ fn what_may_not_be_read_is_said() {
     fs::set_permissions(dir.path().join("locked"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// A pipe or a device that is named as an output is an output, and what is known of the dump is told all the same.
+#[test]
+fn an_output_that_breaks_hides_nothing_of_the_dump() {
+    let dir = tempfile::tempdir().unwrap();
+    let dump = many_keys();
+    write(dir.path(), "sound.rdb", &dump);
+    write(dir.path(), "cut.rdb", &dump[..dump.len() - 100]);
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (args, code) in [
+        (&["check", "sound.rdb", "--output", "json=pipe"][..], 2),
+        (&["check", "cut.rdb", "--output", "json=pipe"], 4),
+        (&["keys", "sound.rdb", "-o", "pipe"], 2),
+    ] {
+        let child = program()
+            .args(args)
+            .current_dir(dir.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(fs::File::open(&pipe).unwrap()); // opens when the program does, and leaves
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains("pipe: cannot be written: Broken pipe"), "{args:?}: {said}");
+    }
+    // The other outputs are written.
+    let args = ["check", "cut.rdb", "--output", "json=/dev/full", "prometheus=gauges.prom"];
+    let done = run_in(dir.path(), &args).expect(4);
+    assert!(done.stderr.contains("/dev/full: cannot be written") && done.text().starts_with("failed"), "{done:?}");
+    let gauges = fs::read_to_string(dir.path().join("gauges.prom")).unwrap();
+    assert!(gauges.contains("rdbscope_check_passed 0"), "{gauges}");
+}
+
+#[test]
+fn an_output_is_never_an_input_nor_another_output() {
+    let dir = tempfile::tempdir().unwrap();
+    let dump = many_keys();
+    write(dir.path(), "dump.rdb", &dump);
+    std::os::unix::fs::symlink("dump.rdb", dir.path().join("link.rdb")).unwrap();
+    for args in [
+        &["check", "dump.rdb", "--output", "json=./dump.rdb"][..],
+        &["check", "link.rdb", "--output", "json=dump.rdb"],
+        &["check", ".", "--output", "sarif=same", "junit=same"],
+        &["check", "dump.rdb", "--output", "json=-", "github"],
+        &["report", "dump.rdb", "-o", "link.rdb"],
+        &["report", "dump.rdb", "-o", "same", "--csv", "same"],
+        &["keys", ".", "-o", "dump.rdb"],
+        &["diff", "dump.rdb", "dump.rdb", "--keys", "-o", "dump.rdb"],
+    ] {
+        let said = run_in(dir.path(), args).expect(2).stderr;
+        let why = ["is read, and cannot be written", "two outputs cannot be one file", "goes to standard output"];
+        assert!(why.iter().any(|why| said.contains(why)), "{args:?}: {said}");
+    }
+    assert_eq!(fs::read(dir.path().join("dump.rdb")).unwrap(), dump);
+    assert_eq!(files_in(dir.path()), ["dump.rdb", "link.rdb"]);
+}
+
+#[test]
+fn a_backup_that_is_missing_is_a_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "sound.rdb", &many_keys());
+    fs::create_dir(dir.path().join("empty")).unwrap();
+    let args = ["check", "sound.rdb", "absent.rdb", "empty", "--fail-on", "never", "--output", "prometheus=gauges.prom"];
+    let done = run_in(dir.path(), &args).expect(3);
+    let text = done.text();
+    assert!(text.starts_with("failed: 1 of 3 dumps are whole, 2 errors") && text.contains("sound: whole"), "{text}");
+    assert!(text.contains("absent.rdb: cannot be read: No such file"), "{text}");
+    assert!(text.contains("empty: cannot be read: is a directory without *.rdb files"), "{text}");
+    let gauges = fs::read_to_string(dir.path().join("gauges.prom")).unwrap();
+    assert!(gauges.contains("rdbscope_check_passed 0"), "{gauges}");
+}
+
+#[test]
+fn a_signal_ends_a_program_that_nobody_listens_to() {
+    let dir = tempfile::tempdir().unwrap();
+    // Standard error is a pipe that is full.
+    let script = "{ head -c 65536 /dev/zero >&2; exec \"$0\" keys -o rows.csv -; } 2>pipe 3<>pipe";
+    assert!(Command::new("mkfifo").arg(dir.path().join("pipe")).status().unwrap().success());
+    let mut child = Command::new("sh")
+        .args(["-c", &format!("exec 3<>pipe; {script}"), env!("CARGO_BIN_EXE_rdbscope")])
+        .current_dir(dir.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.as_mut().unwrap().write_all(&many_keys()[..5000]).unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    while files_in(dir.path()).len() < 2 {
+        assert!(Instant::now() < until, "no output is begun");
+        sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(15), "{status:?}");
+    assert_eq!(files_in(dir.path()), ["pipe"]);
+}
+
 /// The table names tests that there are.
 #[test]
 fn every_fault_has_its_test() {

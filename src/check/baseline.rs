@@ -1,11 +1,12 @@
 //! What has changed since the baseline, against the rules.
 
 use super::Subject;
-use super::evaluate::share_text;
+use super::evaluate::{Findings, share_text};
 use super::rule::Rule;
 use super::rules::{Level, Limits, Rules};
 use crate::analyze::pattern::AlignedPattern;
-use crate::analyze::summary::Summary;
+use crate::analyze::summary::{NodeRow, Summary};
+use crate::error::quoted;
 use crate::escape::glob_text;
 use crate::units::{bytes, count};
 
@@ -18,13 +19,8 @@ pub struct Baseline {
     pub patterns: Vec<AlignedPattern>,
 }
 
-/// Checks the rules about changes; `add` gets what breaks them.
-pub(super) fn compare(
-    summary: &Summary,
-    baseline: Option<&Baseline>,
-    rules: &Rules,
-    add: &mut impl FnMut(Level, Rule, Subject, String),
-) {
+/// Checks the rules about changes.
+pub(super) fn compare(summary: &Summary, baseline: Option<&Baseline>, rules: &Rules, findings: &mut Findings) {
     let Some(Baseline { summary: baseline, patterns }) = baseline else { return };
     let (before, after) = (baseline.totals.keys, summary.totals.keys);
     let change = (after as f64 - before as f64) / before.max(1) as f64;
@@ -38,30 +34,40 @@ pub(super) fn compare(
         )
     };
     if let Some((level, limit)) = rules.key_count.loss.broken(-change) {
-        add(level, Rule::KeyCount, Subject::default(), text("a loss", limit));
+        findings.add(level, Rule::KeyCount, Subject::default(), text("a loss", limit));
     }
     if let Some((level, limit)) = rules.key_count.growth.broken(change) {
-        add(level, Rule::KeyCount, Subject::default(), text("a growth", limit));
+        findings.add(level, Rule::KeyCount, Subject::default(), text("a growth", limit));
     }
+    let mut gone: Vec<&NodeRow> = baseline.nodes.iter().collect();
     for node in &summary.nodes {
-        let before = baseline.nodes.iter().find(|before| before.name == node.name);
-        if let Some(before) = before
-            && let Some((level, text)) =
-                growth(before.totals.footprint_bytes, node.totals.footprint_bytes, rules.growth.node, rules)
-        {
-            add(level, Rule::Growth, Subject { node: Some(node.name.clone()), ..Subject::default() }, text);
+        // By name or by identity; a single node is the same whatever its dump is called tonight.
+        let is_same = |before: &NodeRow| before.name == node.name || before.id.is_some() && before.id == node.id;
+        let are_single = summary.nodes.len() == 1 && baseline.nodes.len() == 1;
+        let Some(place) = gone.iter().position(|before| are_single || is_same(before)) else {
+            findings.not_checked(Rule::Growth, format!("the baseline has no node {}", quoted(&node.name)));
+            continue;
+        };
+        let before = gone.remove(place);
+        let (before, after) = (before.totals.footprint_bytes, node.totals.footprint_bytes);
+        if let Some((level, text)) = growth(before, after, rules.growth.node, rules) {
+            let subject = Subject { node: Some(node.name.clone()), ..Subject::default() };
+            findings.add(level, Rule::Growth, subject, text);
         }
     }
-    self::patterns(patterns, rules, add);
+    for node in gone {
+        findings.not_checked(Rule::Growth, format!("no dump is of the node {} of the baseline", quoted(&node.name)));
+    }
+    self::patterns(patterns, rules, findings);
 }
 
 /// How the patterns have changed.
-fn patterns(patterns: &[AlignedPattern], rules: &Rules, add: &mut impl FnMut(Level, Rule, Subject, String)) {
+fn patterns(patterns: &[AlignedPattern], rules: &Rules, findings: &mut Findings) {
     for AlignedPattern { text, old, new, .. } in patterns {
         let subject = || Subject { pattern: Some(glob_text(text)), ..Subject::default() };
         if old.keys > 0 {
             if let Some((level, text)) = growth(old.memory_bytes, new.memory_bytes, rules.growth.pattern, rules) {
-                add(level, Rule::Growth, subject(), text);
+                findings.add(level, Rule::Growth, subject(), text);
             }
         } else if new.memory_bytes >= rules.new_pattern.at_least.0
             && new.keys > 0
@@ -72,7 +78,7 @@ fn patterns(patterns: &[AlignedPattern], rules: &Rules, add: &mut impl FnMut(Lev
                 count(new.keys),
                 bytes(new.memory_bytes)
             );
-            add(level, Rule::NewPattern, subject(), text);
+            findings.add(level, Rule::NewPattern, subject(), text);
         }
     }
 }

@@ -18,6 +18,9 @@ use crate::escape::Escape;
 use crate::rdb::Fault;
 use crate::units::{bytes, count, duration_ms, percent, ratio};
 
+/// How far the clocks of servers and of the check may be apart.
+const CLOCKS_APART_MS: i64 = 3_600_000;
+
 /// What a check goes by.
 #[derive(Debug)]
 pub struct Evidence<'e> {
@@ -35,8 +38,10 @@ pub struct Evidence<'e> {
     pub baseline: Option<&'e Baseline>,
     /// The time that ages are measured by.
     pub now: Timestamp,
-    /// What the run is to fail on; none if on nothing.
+    /// What the run is to fail on; none if on nothing but dumps that are not whole.
     pub fail_on: Option<Level>,
+    /// Whether every dump could be read and is whole: no rule and no ignore can say otherwise.
+    pub is_whole: bool,
 }
 
 /// What is wrong with a dump as a whole, beside its keys' values; found in depth only.
@@ -59,17 +64,17 @@ impl InDepth {
 
 /// Collects findings.
 #[derive(Default)]
-struct Findings {
+pub(super) struct Findings {
     found: Vec<Finding>,
     not_checked: Vec<NotChecked>,
 }
 
 impl Findings {
-    fn add(&mut self, level: Level, rule: Rule, subject: Subject, text: String) {
+    pub(super) fn add(&mut self, level: Level, rule: Rule, subject: Subject, text: String) {
         self.found.push(Finding { level, rule, subject, text, advice: rule.about().remedy });
     }
 
-    fn not_checked(&mut self, rule: Rule, why: impl Into<String>) {
+    pub(super) fn not_checked(&mut self, rule: Rule, why: impl Into<String>) {
         let entry = NotChecked { rule, why: why.into() };
         if !self.not_checked.contains(&entry) {
             self.not_checked.push(entry);
@@ -79,7 +84,7 @@ impl Findings {
 
 /// Checks the rules.
 pub fn check(evidence: Evidence<'_>) -> CheckReport {
-    let Evidence { rules, expired_ignores, keys, summary, in_depth, baseline, now, fail_on } = evidence;
+    let Evidence { rules, expired_ignores, keys, summary, in_depth, baseline, now, fail_on, is_whole } = evidence;
     let mut findings = Findings::default();
     for dump in &summary.dumps {
         integrity(dump, rules, &mut findings);
@@ -94,9 +99,7 @@ pub fn check(evidence: Evidence<'_>) -> CheckReport {
     keys_findings(keys, rules, &summary, &mut findings);
     nodes(&summary, rules, &mut findings);
     expired(&summary, rules, &mut findings);
-    super::baseline::compare(&summary, baseline, rules, &mut |level, rule, subject, text| {
-        findings.add(level, rule, subject, text);
-    });
+    super::baseline::compare(&summary, baseline, rules, &mut findings);
     for ignore in expired_ignores {
         let of = ignore.glob.as_ref().map_or(String::new(), |glob| format!(" of {}", quoted(&glob.text)));
         let text = format!("the ignore of {}{of} ended on {}: {}", ignore.rule, ignore.until.0, ignore.reason);
@@ -111,7 +114,7 @@ pub fn check(evidence: Evidence<'_>) -> CheckReport {
     CheckReport {
         schema: SCHEMA,
         rdbscope: env!("CARGO_PKG_VERSION"),
-        passed: fail_on.is_none_or(|level| found.iter().all(|finding| finding.level < level)),
+        passed: is_whole && fail_on.is_none_or(|level| found.iter().all(|finding| finding.level < level)),
         fail_on,
         checked_at: format!("{now:.0}"),
         dumps: summary.dumps.iter().zip(&in_depth).map(|(dump, in_depth)| checked_dump(dump, in_depth)).collect(),
@@ -244,6 +247,11 @@ fn age(dump: &DumpRow, rules: &Rules, now: Timestamp, findings: &mut Findings) {
         return;
     };
     let age_ms = now.as_millisecond() - saved.as_millisecond();
+    if age_ms < -CLOCKS_APART_MS {
+        let text = format!("was saved {} from now: a clock is wrong", duration_ms(age_ms.unsigned_abs()));
+        findings.add(Level::Warning, Rule::DumpAge, of_dump(dump), text);
+        return;
+    }
     if let Some((level, limit)) = limits.broken(age_ms as f64 / 3_600_000.0) {
         let old = duration_ms(age_ms.unsigned_abs());
         let text = format!("was saved {old} ago; {limit} hours are allowed");
@@ -463,6 +471,9 @@ fn nodes(summary: &Summary, rules: &Rules, findings: &mut Findings) {
         }
     }
     let Some(rule) = &rules.max_memory else { return };
+    for name in rule.maxmemory.names().filter(|name| summary.nodes.iter().all(|node| node.name != *name)) {
+        findings.not_checked(Rule::MaxMemory, format!("{} is none of the nodes", quoted(name)));
+    }
     for node in &summary.nodes {
         let Some(limit_bytes) = rule.maxmemory.of(&node.name) else {
             findings.not_checked(Rule::MaxMemory, format!("the rules have no maxmemory for {}", node.name));

@@ -25,7 +25,7 @@ pub struct CheckReport {
     pub schema: &'static str,
     /// Version of the program.
     pub rdbscope: &'static str,
-    /// Whether a finding is as grave as what the run is to fail on.
+    /// Whether every dump is whole, and no finding as grave as what the run is to fail on.
     pub passed: bool,
     /// What the run is to fail on; absent if on nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,6 +82,21 @@ pub struct Finding {
     pub text: String,
     /// What to do about it.
     pub advice: &'static str,
+}
+
+impl Finding {
+    /// What is wrong, and with which dump, node or pattern.
+    pub fn sentence(&self) -> String {
+        let Subject { path, node, pattern, .. } = &self.subject;
+        let place = match (self.rule, path, node) {
+            (Rule::BigKey, ..) => None,
+            (_, Some(path), _) => Some(path),
+            (Rule::NodeImbalance | Rule::MaxMemory | Rule::Growth, None, Some(node)) => Some(node),
+            (Rule::Growth | Rule::NewPattern, None, None) => pattern.as_ref(),
+            _ => None,
+        };
+        place.map_or_else(|| self.text.clone(), |place| format!("{place}: {}", self.text))
+    }
 }
 
 /// What a finding is about. What does not apply is absent.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use regex::bytes::Regex;
+use serde::de::IntoDeserializer as _;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use toml::Spanned;
 use toml::value::Date;
@@ -59,14 +60,60 @@ impl Switch {
 
 /// Beyond these a rule is broken. Without either it is not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
+#[serde(try_from = "WrittenLimits<T>", bound(deserialize = "T: Limit + Deserialize<'de>"))]
 pub struct Limits<T> {
     /// For a warning.
-    #[serde(default = "none")]
     pub warning: Option<T>,
     /// For an error.
-    #[serde(default = "none")]
     pub error: Option<T>,
+}
+
+/// What can be a limit.
+pub trait Limit: Copy {
+    /// Whether something can be beyond it, and something not.
+    fn is_limit(self) -> bool;
+}
+
+impl Limit for u64 {
+    fn is_limit(self) -> bool {
+        true
+    }
+}
+
+impl Limit for Bytes {
+    fn is_limit(self) -> bool {
+        true
+    }
+}
+
+impl Limit for f64 {
+    fn is_limit(self) -> bool {
+        self.is_finite() && self >= 0.0
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
+struct WrittenLimits<T> {
+    #[serde(default = "none")]
+    warning: Option<T>,
+    #[serde(default = "none")]
+    error: Option<T>,
+}
+
+impl<T: Limit> TryFrom<WrittenLimits<T>> for Limits<T> {
+    type Error = &'static str;
+
+    fn try_from(written: WrittenLimits<T>) -> Result<Limits<T>, &'static str> {
+        let WrittenLimits { warning, error } = written;
+        if [warning, error].into_iter().flatten().any(|limit| !limit.is_limit()) {
+            return Err("a limit is a number from 0 on");
+        }
+        if warning.is_none() && error.is_none() {
+            return Err("neither `warning` nor `error` is given");
+        }
+        Ok(Limits { warning, error })
+    }
 }
 
 fn none<T>() -> Option<T> {
@@ -162,36 +209,40 @@ impl TypeName {
     }
 }
 
-impl<'de> Deserialize<'de> for TypeName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TypeName, D::Error> {
-        let name = String::deserialize(deserializer)?;
+impl TypeName {
+    fn named<E: de::Error>(name: &str) -> Result<TypeName, E> {
         let known = crate::analyze::summary::TYPE_NAMES;
         let found = known.into_iter().find(|known| *known == name);
-        found
-            .map(TypeName)
-            .ok_or_else(|| de::Error::custom(format!("`{name}` is no type; the types are {}", known.join(", "))))
+        found.map(TypeName).ok_or_else(|| E::custom(format!("`{name}` is no type; the types are {}", known.join(", "))))
+    }
+}
+
+impl<'de> Deserialize<'de> for TypeName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<TypeName, D::Error> {
+        TypeName::named(&String::deserialize(deserializer)?)
     }
 }
 
 /// One name or several.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMore {
-    One(TypeName),
-    More(Vec<TypeName>),
-}
-
 fn types<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<TypeName>, D::Error> {
-    // Not by `OneOrMore` alone, whose errors do not say what is wrong.
-    let value = toml::Value::deserialize(deserializer)?;
-    let read = match &value {
-        toml::Value::Array(_) => value.try_into().map(OneOrMore::More),
-        _ => value.try_into().map(OneOrMore::One),
-    };
-    match read.map_err(|error: toml::de::Error| de::Error::custom(error.message()))? {
-        OneOrMore::One(name) => Ok(vec![name]),
-        OneOrMore::More(names) => Ok(names),
+    struct Visitor;
+    impl<'de> de::Visitor<'de> for Visitor {
+        type Value = Vec<TypeName>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a type such as \"hash\", or a list of types")
+        }
+        fn visit_str<E: de::Error>(self, name: &str) -> Result<Vec<TypeName>, E> {
+            Ok(vec![TypeName::named(name)?])
+        }
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut names: A) -> Result<Vec<TypeName>, A::Error> {
+            let mut types = Vec::new();
+            while let Some(name) = names.next_element()? {
+                types.push(name);
+            }
+            Ok(types)
+        }
     }
+    deserializer.deserialize_any(Visitor)
 }
 
 /// When a key is big.
@@ -295,16 +346,40 @@ impl NodeBytes {
             NodeBytes::ByName(nodes) => nodes.get(node).map(|Bytes(bytes)| *bytes),
         }
     }
+
+    /// The nodes that are named.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let by_name = match self {
+            NodeBytes::Each(_) => None,
+            NodeBytes::ByName(nodes) => Some(nodes),
+        };
+        by_name.into_iter().flat_map(|nodes| nodes.keys().map(String::as_str))
+    }
 }
 
 impl<'de> Deserialize<'de> for NodeBytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<NodeBytes, D::Error> {
-        let value = toml::Value::deserialize(deserializer)?;
-        let read = match &value {
-            toml::Value::Table(_) => value.try_into().map(NodeBytes::ByName),
-            _ => value.try_into().map(NodeBytes::Each),
-        };
-        read.map_err(|error: toml::de::Error| de::Error::custom(error.message()))
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = NodeBytes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a size such as \"10GB\", or one for each node by its name")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<NodeBytes, E> {
+                Bytes::deserialize(text.into_deserializer()).map(NodeBytes::Each)
+            }
+            fn visit_i64<E: de::Error>(self, bytes: i64) -> Result<NodeBytes, E> {
+                Bytes::deserialize(bytes.into_deserializer()).map(NodeBytes::Each)
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, mut nodes: A) -> Result<NodeBytes, A::Error> {
+                let mut by_name = BTreeMap::new();
+                while let Some((name, bytes)) = nodes.next_entry()? {
+                    by_name.insert(name, bytes);
+                }
+                Ok(NodeBytes::ByName(by_name))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
     }
 }
 
@@ -527,6 +602,11 @@ mod tests {
             ("[[ignore]]\nrule = 'big-key'\nreason = 'x'\nuntil = 12:00:00\n", 4, "a date such as"),
             ("[no-checksum]\nlevel = 'loud'\n", 2, "unknown variant `loud`"),
             ("[key-count\n", 1, "key-count"),
+            ("[[big-key]]\ntype = [\n  'hash',\n  'heap',\n]\n", 4, "`heap` is no type"),
+            ("[dump-age]\nhours = { warning = -1 }\n", 2, "a limit is a number from 0 on"),
+            ("[expired-keys]\nshare = { warning = nan }\n", 2, "a limit is a number from 0 on"),
+            ("[expired-keys]\nshare = {}\n", 2, "neither `warning` nor `error`"),
+            ("[max-memory]\nmaxmemory.a = '1GB'\nmaxmemory.b = 'much'\n", 3, "much"),
         ] {
             let error = Rules::parse(text).unwrap_err();
             assert!(error.contains(&format!("line {line}")) && error.contains(what), "{text}{error}");

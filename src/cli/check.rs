@@ -1,25 +1,28 @@
 //! The nightly check.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anstream::StripStream;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::args::{BigArgs, CheckArgs, CheckForm, FailOn, NameArgs};
 use super::dumps::{CheckedRun, Run, patterns_that_count};
-use super::run::REPORT_TOP;
-use super::target::{TargetFile, to_stdout};
+use super::run::{REPORT_TOP, say};
+use super::target::{TargetFile, keep_apart, to_stdout};
 use crate::analyze::Summary;
 use crate::analyze::pattern::{PatternOptions, PatternTable, align};
 use crate::check::{self, Baseline, CheckReport, Evidence, Level, Rules};
 use crate::cluster::topology::Topology;
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, shown_path};
+use crate::input::Absent;
 use crate::output::check::{github, json, junit, markdown, prometheus, sarif, text};
 use crate::report::stored::Gathered;
-use crate::report::summarize;
+use crate::report::{RunOptions, summarize};
 
 /// The rules file that is read without being asked for.
 const USUAL_RULES: &str = "rdbscope.toml";
@@ -34,9 +37,13 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Error> {
         return Err(Error::usage("--from: a summary is no backup; give the dumps"));
     }
     let mut rules = read_rules(args.rules.as_deref())?;
+    // A dump that is not there is what the check is to find.
+    let mut run = Run::with(&args.input, &NameArgs::default(), &BigArgs::default(), REPORT_TOP, Absent::Dump)?;
+    let read = [&args.rules, &args.baseline, &args.input.nodes].into_iter().flatten().map(PathBuf::as_path);
+    let files = args.output.iter().map(|output| output.path.as_path()).filter(|path| *path != Path::new("-"));
+    keep_apart(files, run.files().chain(read))?;
     let targets = Targets::create(args)?;
-    let mut run = Run::new(&args.input, &NameArgs::default(), &BigArgs::default(), REPORT_TOP)?;
-    let baseline = args.baseline.as_deref().map(baseline).transpose()?;
+    let baseline = args.baseline.as_deref().map(|path| baseline(path, &run.options)).transpose()?;
     if let Some(baseline) = &baseline {
         run.fold_like(&baseline.pattern_options)?;
     }
@@ -62,18 +69,29 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Error> {
         baseline: baseline.as_ref(),
         now,
         fail_on,
+        is_whole: read == Exit::Done,
     });
-    targets.write(&report)?;
     let found = if report.passed { Exit::Done } else { Exit::Findings };
-    Ok(read.max(found))
+    let exit = read.max(found);
+    match targets.write(&report) {
+        // What is known of the dumps is graver than that not all could be told.
+        Err(error) if exit > error.exit() => {
+            say(&format!("error: {error}"));
+            Ok(exit)
+        }
+        written => written.map(|()| exit),
+    }
 }
 
 fn read_rules(path: Option<&Path>) -> Result<Rules, Error> {
     let usual = Path::new(USUAL_RULES);
-    let Some(path) = path.or_else(|| usual.exists().then_some(usual)) else { return Ok(Rules::default()) };
-    let bytes = fs::read(path).map_err(|error| Error::unreadable(path, error))?;
-    let text = String::from_utf8(bytes).map_err(|_| Error::usage(format!("{}: is no UTF-8", path.display())))?;
-    Rules::parse(&text).map_err(|what| Error::usage(format!("{}: {what}", path.display())))
+    // A link to nothing is there, and wrong.
+    let is_there = || usual.symlink_metadata().is_ok();
+    let Some(path) = path.or_else(|| is_there().then_some(usual)) else { return Ok(Rules::default()) };
+    let at_fault = |what: &dyn fmt::Display| Error::usage(format!("{}: {what}", shown_path(path)));
+    let bytes = fs::read(path).map_err(|error| at_fault(&format_args!("cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| at_fault(&"is no UTF-8"))?;
+    Rules::parse(&text).map_err(|what| at_fault(&what))
 }
 
 /// The stored state to compare with.
@@ -83,12 +101,26 @@ struct StoredBaseline {
     pattern_options: PatternOptions,
 }
 
-fn baseline(path: &Path) -> Result<StoredBaseline, Error> {
-    let none = || Error::usage(format!("{}: is no summary", path.display()));
-    let Gathered { options, nodes, dumps, .. } = Gathered::read(&[path.to_owned()])?.ok_or_else(none)?;
+fn baseline(path: &Path, checked: &RunOptions) -> Result<StoredBaseline, Error> {
+    let at_fault = |what: &str| Error::usage(format!("--baseline: {}: {what}", shown_path(path)));
+    let Gathered { options, nodes, dumps, .. } =
+        Gathered::read(&[path.to_owned()])?.ok_or_else(|| at_fault("is no summary"))?;
+    // What decides no sum that is compared, or is taken over from the baseline.
+    let alike = RunOptions {
+        patterns: options.patterns.clone(),
+        redacted: options.redacted,
+        big: options.big,
+        ..checked.of_sums()
+    };
+    if let Some(difference) = options.of_sums().difference(&alike) {
+        return Err(at_fault(&format!("{difference}: first in the baseline, then on the command line")));
+    }
     let topology = nodes.as_deref().and_then(|text| Topology::parse(text.as_bytes()).ok());
     let patterns = dumps.iter().map(|dump| dump.fold.patterns.clone()).collect();
     let (summary, _) = summarize(dumps, &options, topology.as_ref(), None);
+    if !summary.complete {
+        return Err(at_fault("is of a dump that was not whole: what grew since cannot be told"));
+    }
     let patterns = patterns_that_count(&summary, patterns);
     Ok(StoredBaseline { summary, patterns, pattern_options: options.patterns })
 }
@@ -115,23 +147,32 @@ impl Targets {
                 targets.files.push((output.form, TargetFile::create(&output.path)?));
             }
         }
+        if targets.github && targets.stdout.is_some() {
+            return Err(Error::usage("--output: github goes to standard output; give the other form a file"));
+        }
         Ok(targets)
     }
 
+    /// Writes them all; the first that fails does not keep the others.
     fn write(self, report: &CheckReport) -> Result<(), Error> {
+        let mut done = Ok(());
         for (form, file) in self.files {
-            file.write_all_and_commit(|out| write(form, report, out))?;
+            done = done.and(file.write_all_and_commit(|out| write(form, report, out)));
         }
-        to_stdout(|out| {
-            match self.stdout {
-                Some(form) => write(form, report, out)?,
-                None => text::write(report, out)?,
+        done = done.and(to_stdout(|out| match (self.stdout, self.github) {
+            (Some(form), _) => write(form, report, out),
+            (None, false) => text::write(report, out),
+            (None, true) => {
+                let mut plain = StripStream::new(Vec::new());
+                text::write(report, &mut plain)?;
+                github::write_inert(&String::from_utf8_lossy(&plain.into_inner()), out)?;
+                github::write(report, out)
             }
-            if self.github { github::write(report, out) } else { Ok(()) }
-        })?;
-        match std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from).filter(|_| self.github) {
-            Some(path) => append_markdown(&path, report).map_err(|error| Error::output(Some(&path), error)),
-            None => Ok(()),
+        }));
+        let step = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| self.github && !path.is_empty());
+        match step.map(PathBuf::from) {
+            Some(path) => done.and(append_markdown(&path, report).map_err(|error| Error::output(Some(&path), error))),
+            None => done,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::args::{BigArgs, DiffArgs, Format, InputArgs, NameArgs, ReadingArgs};
 use super::dumps::{Run, say_faults};
 use super::look::{self, Named, read};
 use super::run::{REPORT_TOP, say};
-use super::target::{TargetFile, to_stdout};
+use super::target::{TargetFile, keep_apart, to_stdout};
 use crate::analyze::TopKey;
 use crate::analyze::summary::KeyRow;
 use crate::diff::keys::{Comparable, KeyFigures, compare_keys};
@@ -21,8 +21,7 @@ use crate::glob;
 use crate::output::diff as output;
 use crate::output::differences::DifferenceRows;
 use crate::pipeline::{RowDump, RowFormat};
-use crate::record::KeyRecord;
-use crate::report::RunOptions;
+use crate::record::{KeyRecord, ValueType};
 use crate::report::stored::Gathered;
 
 /// Compares what the arguments name.
@@ -51,11 +50,16 @@ pub fn diff(args: &DiffArgs) -> Result<Exit, Error> {
         return splits(args, &old, &new);
     }
     let can_read_again = (old.is_of_dumps(), new.is_of_dumps());
+    keep_apart(args.output.as_deref(), old.files().chain(new.files()))?;
     let rows = args.output.as_deref().map(TargetFile::create).transpose()?;
     let before = side(&mut old)?;
     let after = side(&mut new)?;
     let exit = before.exit.max(after.exit);
-    let counts = if args.keys { Some(keys(args, (&old, &before), (&new, &after), rows)?) } else { None };
+    let counts = if args.keys { Some(keys(args, (&old, &before), (&new, &after), rows)) } else { None };
+    let counts = match counts.transpose() {
+        Err(error) if error.is_broken_pipe() => return Ok(exit),
+        counts => counts?,
+    };
     if let (Some(counts), None) = (&counts, &args.output) {
         output::count_lines(counts).iter().for_each(|line| say(line));
         return Ok(exit);
@@ -116,15 +120,7 @@ fn agree(old: &mut Run, new: &mut Run) -> Result<(), Error> {
         (false, true) => old.adopt(&new.options)?,
         _ => {}
     }
-    // What decides no sum that is compared.
-    let plain = |options: &RunOptions| RunOptions {
-        has_nodes: false,
-        now_ms: None,
-        compare: Vec::new(),
-        compare_settings: Vec::new(),
-        ..options.clone()
-    };
-    match plain(&old.options).difference(&plain(&new.options)) {
+    match old.options.of_sums().difference(&new.options.of_sums()) {
         Some(difference) => Err(Error::usage(format!("OLD and NEW cannot be compared: {difference}"))),
         None => Ok(()),
     }
@@ -199,7 +195,7 @@ fn keys(
 fn sorted(run: &Run, side: &Side) -> Result<Merge, Error> {
     let mut sorter = Sorter::default();
     for (node, dump) in (0u32..).zip(side.nodes.iter().map(|node| node.dump)) {
-        read(run, dump, &|| (), Some((&Entries { node }, &mut sorter)))
+        read(run, dump, &|_| (), Some((&Entries { node }, &mut sorter)))
             .map_err(|error| error.with_path(Some(&std::env::temp_dir())))?;
     }
     sorter.finish().map_err(temporary)
@@ -240,7 +236,7 @@ fn splits(args: &DiffArgs, old: &Run, new: &Run) -> Result<Exit, Error> {
         args.split.iter().flat_map(|split| candidates(split)).map(|(name, _)| name).collect();
     let mut found: Vec<TopKey> = Vec::new();
     for &dump in &dumps_of_old {
-        let result = read(old, dump, &|| Named { names: &names, dump, found: Vec::new() }, None)?;
+        let result = read(old, dump, &|_| Named { names: &names, dump, found: Vec::new() }, None)?;
         exit = exit.max(said(old, dump, result.error.as_ref(), 0));
         found.extend(result.fold.found);
     }
@@ -257,27 +253,22 @@ fn splits(args: &DiffArgs, old: &Run, new: &Run) -> Result<Exit, Error> {
         let pieces = glob::regex(glob.as_bytes()).map_err(|e| Error::usage(format!("--split: {e}")))?;
         let databases: BTreeSet<u64> = found.iter().filter(|key| key.key == name).map(|key| key.db).collect();
         for db in databases {
-            let of_db = found.iter().filter(|key| key.key == name && key.db == db).cloned().collect();
-            wanted.push((glob.clone(), Split { db, key: name.clone(), pieces: pieces.clone() }, of_db));
+            let of_db: Vec<TopKey> = found.iter().filter(|key| key.key == name && key.db == db).cloned().collect();
+            let is_string = of_db.iter().all(|key| key.value_type == ValueType::String);
+            wanted.push((glob.clone(), Split { db, key: name.clone(), is_string, pieces: pieces.clone() }, of_db));
         }
     }
-    let mut sums: Option<Vec<Pieces>> = None;
-    for &dump in &dumps_of_new {
-        let begin = || wanted.iter().map(|(_, split, _)| Pieces::new(split.clone(), dump)).collect::<Vec<_>>();
-        let result = read(new, dump, &begin, None)?;
-        exit = exit.max(said(new, dump, result.error.as_ref(), 0));
-        match &mut sums {
-            Some(sums) => crate::analyze::Fold::merge(sums, result.fold),
-            None => sums = Some(result.fold),
-        }
-    }
+    let splits: Vec<&Split> = wanted.iter().map(|(_, split, _)| split).collect();
+    // What is wrong with OLD has been said.
+    let before = pieces(old, &dumps_of_old, &splits, &mut |_, _| ())?;
+    let after = pieces(new, &dumps_of_new, &splits, &mut |dump, error| exit = exit.max(said(new, dump, error, 0)))?;
     let row = |run: &Run, key: &TopKey| KeyRow::new(&run.inputs[key.dump].name, &key.record(), Escape::Utf8);
     let checks: Vec<SplitCheck> = wanted
         .into_iter()
-        .zip(sums.unwrap_or_default())
-        .map(|((glob, _, keys), sums)| {
+        .zip(before.into_iter().zip(after))
+        .map(|((glob, _, keys), (before, after))| {
             let keys = keys.iter().map(|key| row(old, key)).collect();
-            SplitCheck::new(Escape::Utf8.text(glob.as_bytes()), keys, sums, &|key| row(new, key))
+            SplitCheck::new(Escape::Utf8.text(glob.as_bytes()), keys, &before, after, &|key| row(new, key))
         })
         .collect();
     let complete = exit == Exit::Done;
@@ -285,6 +276,25 @@ fn splits(args: &DiffArgs, old: &Run, new: &Run) -> Result<Exit, Error> {
     print(args.json, &document, |out| output::write_splits(&document, out))?;
     let all_there = checks.iter().all(|check| check.verdict == Verdict::Ok);
     Ok(exit.max(if all_there { Exit::Done } else { Exit::Findings }))
+}
+
+/// The pieces of each split in these dumps.
+fn pieces(
+    run: &Run,
+    dumps: &[usize],
+    splits: &[&Split],
+    ended: &mut dyn FnMut(usize, Option<&DumpError>),
+) -> Result<Vec<Pieces>, Error> {
+    let none = |dump: usize, now_ms: Option<i64>| -> Vec<Pieces> {
+        splits.iter().map(|split| Pieces::new((*split).clone(), dump, now_ms)).collect()
+    };
+    let mut all = none(0, None);
+    for &dump in dumps {
+        let result = read(run, dump, &|facts| none(dump, run.options.now_ms(facts)), None)?;
+        ended(dump, result.error.as_ref());
+        crate::analyze::Fold::merge(&mut all, result.fold);
+    }
+    Ok(all)
 }
 
 /// Says what is wrong with a dump, and gives the code for it.

@@ -28,7 +28,7 @@ use crate::cluster::placement::{self, DumpPrint, Placed};
 use crate::cluster::slot::SLOTS;
 use crate::cluster::topology::Topology;
 use crate::error::{Error, Exit};
-use crate::input::{DumpInput, Source, find_dumps};
+use crate::input::{Absent, DumpInput, Source, find_dumps};
 use crate::memory::{Model, Server, Thresholds};
 use crate::output::columns::Csv;
 use crate::pipeline::{self, DumpLook, DumpResult, FileFacts, Rows, Setup};
@@ -82,6 +82,11 @@ const SECRET_BYTES: usize = 16;
 impl Run {
     /// A run with lists of `top` keys.
     pub fn new(args: &InputArgs, names: &NameArgs, big: &BigArgs, top: usize) -> Result<Run, Error> {
+        Run::with(args, names, big, top, Absent::Error)
+    }
+
+    /// The same, with what becomes of dumps that are not there.
+    pub fn with(args: &InputArgs, names: &NameArgs, big: &BigArgs, top: usize, absent: Absent) -> Result<Run, Error> {
         let read = |path: &Path| fs::read(path).map_err(|e| Error::unreadable(path, e));
         let in_file = |path: &Path, what: String| Error::usage(format!("{}: {what}", path.display()));
         let model = &args.reading.model;
@@ -138,7 +143,7 @@ impl Run {
         }
         options.redacted |= secret.is_some();
         Ok(Run {
-            inputs: find_dumps(&args.dumps)?,
+            inputs: find_dumps(&args.dumps, absent)?,
             topology: nodes.as_deref().and_then(|text| Topology::parse(text.as_bytes()).ok()),
             nodes,
             patterns: Arc::new(PatternRules::new(&options.patterns).map_err(Error::usage)?),
@@ -150,6 +155,14 @@ impl Run {
             secret,
             store: false,
             progress: !args.reading.no_progress,
+        })
+    }
+
+    /// The files that are read as dumps.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.inputs.iter().filter_map(|input| match &input.source {
+            Source::File(path) => Some(path.as_path()),
+            Source::Stdin => None,
         })
     }
 

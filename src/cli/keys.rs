@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::args::{BigArgs, Format, KeysArgs, NameArgs, TextArgs};
 use super::dumps::{Run, say_faults};
 use super::filter::KeyFilter;
-use super::target::TargetFile;
+use super::target::{TargetFile, keep_apart};
 use crate::analyze::{Fold, TopKeys};
 use crate::error::{DumpError, Error, Exit};
 use crate::escape::Escape;
@@ -23,25 +23,39 @@ pub fn keys(args: &KeysArgs) -> Result<Exit, Error> {
     }
     let run = Run::new(&args.input, &NameArgs::default(), &BigArgs::default(), 0)?;
     let filter = KeyFilter::new(&args.filter)?;
+    keep_apart(args.output.as_deref(), run.files())?;
     let mut file = args.output.as_deref().map(TargetFile::create).transpose()?;
     let mut stdout = io::stdout();
     let out: &mut (dyn Write + Send) = match &mut file {
         Some(file) => file,
         None => &mut stdout,
     };
-    let exit = write_keys(&run, args, &filter, out).map_err(|error| error.with_path(args.output.as_deref()))?;
+    let mut exit = Exit::Done;
+    let written = write_keys(&run, args, &filter, out, &mut exit);
+    match written.map_err(|error| error.with_path(args.output.as_deref())) {
+        // What was found until the reader left still counts.
+        Err(error) if error.is_broken_pipe() => return Ok(exit),
+        written => written?,
+    }
     if let Some(file) = file {
         file.commit()?;
     }
     Ok(exit)
 }
 
-fn write_keys(run: &Run, args: &KeysArgs, filter: &KeyFilter, out: &mut (dyn Write + Send)) -> Result<Exit, Error> {
+fn write_keys(
+    run: &Run,
+    args: &KeysArgs,
+    filter: &KeyFilter,
+    out: &mut (dyn Write + Send),
+    exit: &mut Exit,
+) -> Result<(), Error> {
     if args.format == Format::Csv {
         out.write_all(Csv::header().as_bytes()).map_err(|e| Error::output(None, e))?;
     }
     let bar = run.bar();
-    let (counted, mut exit) = run.counted();
+    let (counted, left_out) = run.counted();
+    *exit = left_out;
     let mut top = args.top.map(TopKeys::new);
     for i in counted {
         let input = &run.inputs[i];
@@ -51,7 +65,7 @@ fn write_keys(run: &Run, args: &KeysArgs, filter: &KeyFilter, out: &mut (dyn Wri
         let result = pipeline::read_dump(input, &setup, rows, &bar)?;
         let damaged_keys = result.fold.damaged_keys;
         say_faults(&input.path_text(), result.error.as_ref(), damaged_keys);
-        exit = exit.max(Exit::of_dump(result.error.as_ref().map(DumpError::exit), damaged_keys));
+        *exit = (*exit).max(Exit::of_dump(result.error.as_ref().map(DumpError::exit), damaged_keys));
         if let (Some(top), Some(more)) = (&mut top, result.fold.top) {
             top.merge(more);
         }
@@ -66,8 +80,7 @@ fn write_keys(run: &Run, args: &KeysArgs, filter: &KeyFilter, out: &mut (dyn Wri
         out.write_all(&buffer).map_err(|e| Error::output(None, e))?;
     }
     bar.finish();
-    out.flush().map_err(|e| Error::output(None, e))?;
-    Ok(exit)
+    out.flush().map_err(|e| Error::output(None, e))
 }
 
 /// Rows in the format and with the filter of the command line.

@@ -14,7 +14,7 @@ use crate::rdb::StoredValue;
 pub fn read<F: Fold>(
     run: &Run,
     dump: usize,
-    fold: &(dyn Fn() -> F + Sync),
+    fold: &(dyn Fn(&FileFacts) -> F + Sync),
     rows: Option<(&dyn RowFormat, &mut (dyn std::io::Write + Send))>,
 ) -> Result<DumpResult<F>, Error> {
     let bar = run.bar();
@@ -28,7 +28,7 @@ pub fn read<F: Fold>(
 pub fn find(run: &Run, dumps: &[usize], names: &BTreeSet<Box<[u8]>>) -> Result<Vec<TopKey>, Error> {
     let mut found = Vec::new();
     for &dump in dumps {
-        found.extend(read(run, dump, &|| Named { names, dump, found: Vec::new() }, None)?.fold.found);
+        found.extend(read(run, dump, &|_| Named { names, dump, found: Vec::new() }, None)?.fold.found);
     }
     Ok(found)
 }
@@ -58,7 +58,7 @@ impl Fold for Named<'_> {
 
 struct Again<'a, F> {
     run: &'a Run,
-    fold: &'a (dyn Fn() -> F + Sync),
+    fold: &'a (dyn Fn(&FileFacts) -> F + Sync),
 }
 
 impl<F> Setup<F> for Again<'_, F> {
@@ -71,7 +71,7 @@ impl<F> Setup<F> for Again<'_, F> {
         self.run.options.now_ms(facts)
     }
 
-    fn fold(&self, _: &FileFacts, _: &dyn Fn() -> Vec<u16>) -> F {
-        (self.fold)()
+    fn fold(&self, facts: &FileFacts, _: &dyn Fn() -> Vec<u16>) -> F {
+        (self.fold)(facts)
     }
 }

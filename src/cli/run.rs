@@ -1,6 +1,7 @@
 //! Does what the arguments ask for.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -11,7 +12,7 @@ use super::diff::diff;
 use super::dumps::Run;
 use super::forecast::forecast;
 use super::keys::keys;
-use super::target::{TargetFile, to_stdout};
+use super::target::{TargetFile, keep_apart, to_stdout};
 use crate::analyze::{Rebalance, Summary};
 use crate::error::{Error, Exit};
 use crate::output::{html, json, plan as plan_output, runbook, text};
@@ -40,7 +41,6 @@ pub fn main() -> ExitCode {
     };
     let exit = match done {
         Ok(exit) => exit,
-        Err(error) if error.is_broken_pipe() => Exit::Done,
         Err(error) => {
             say(&format!("error: {error}"));
             error.exit()
@@ -80,6 +80,10 @@ fn report(args: &ReportArgs) -> Result<Exit, Error> {
     let mut run = Run::new(&args.input, &args.names, &args.big, REPORT_TOP)?.with_logs(&args.logs)?;
     run.options.rebalance = args.target.is_given().then(|| args.target.options());
     run.store = args.json.is_some();
+    let outputs = [Some(&args.output), args.json.as_ref(), args.csv.as_ref()].into_iter().flatten();
+    let logs = args.logs.monitor.iter().chain(&args.logs.slowlog).chain(&args.logs.hits);
+    let others = args.input.from.iter().chain(&args.input.nodes).chain(logs).map(PathBuf::as_path);
+    keep_apart(outputs.map(PathBuf::as_path), run.files().chain(others))?;
     let page = TargetFile::create(&args.output)?;
     let json = args.json.as_deref().map(TargetFile::create).transpose()?;
     let mut csv = args.csv.as_deref().map(TargetFile::create).transpose()?;

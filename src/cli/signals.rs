@@ -1,9 +1,10 @@
 //! What signals do.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -26,7 +27,13 @@ pub fn listen() -> io::Result<()> {
         for signal in signals.forever() {
             let _unfinished = remove_unfinished();
             let name = low_level::signal_name(signal).unwrap_or("a signal");
-            say(&format!("ended by {name}; files that were not whole are removed"));
+            // Nobody may be reading what it says.
+            let (said, is_said) = mpsc::channel();
+            thread::spawn(move || {
+                say(&format!("ended by {name}; files that were not whole are removed"));
+                let _ = said.send(());
+            });
+            let _ = is_said.recv_timeout(Duration::from_millis(200));
             let _ = low_level::emulate_default_handler(signal);
         }
     })?;

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
-use crate::error::Error;
+use crate::error::{Error, shown_path};
 
 /// Temporary names of files that are not whole yet.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -42,6 +42,37 @@ pub fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result
 /// The error without the temporary name that the message would show.
 fn without_path(error: io::Error) -> io::Error {
     io::Error::from(error.kind())
+}
+
+/// Makes sure that no output is an input, nor two outputs the same file.
+///
+/// # Errors
+/// If one is.
+pub fn keep_apart<'p>(
+    outputs: impl IntoIterator<Item = &'p Path>,
+    inputs: impl IntoIterator<Item = &'p Path>,
+) -> Result<(), Error> {
+    let is_file = |path: &Path| !path.exists() || path.is_file();
+    let resolved = |path: &Path| {
+        path.canonicalize().unwrap_or_else(|_| {
+            let name = path.file_name().unwrap_or_default();
+            match path.parent().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir }) {
+                Some(dir) => dir.canonicalize().unwrap_or_else(|_| dir.to_owned()).join(name),
+                None => path.to_owned(),
+            }
+        })
+    };
+    let inputs: BTreeSet<PathBuf> = inputs.into_iter().map(resolved).collect();
+    let mut seen = BTreeSet::new();
+    for output in outputs.into_iter().filter(|path| is_file(path)) {
+        if inputs.contains(&resolved(output)) {
+            return Err(Error::usage(format!("{}: is read, and cannot be written to", shown_path(output))));
+        }
+        if !seen.insert(resolved(output)) {
+            return Err(Error::usage(format!("{}: two outputs cannot be one file", shown_path(output))));
+        }
+    }
+    Ok(())
 }
 
 /// A file that is written under a temporary name beside its own, and gets its name when it is whole.

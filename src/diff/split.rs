@@ -21,6 +21,8 @@ pub struct Split {
     pub db: u64,
     /// Its name, which is none of its pieces'.
     pub key: Box<[u8]>,
+    /// Whether it is a string, whose elements are its bytes.
+    pub is_string: bool,
     /// What the names of its pieces match.
     pub pieces: Regex,
 }
@@ -30,8 +32,12 @@ pub struct Split {
 pub struct Pieces {
     split: Split,
     dump: usize,
+    /// The time that expiries are measured from, in milliseconds since 1970.
+    now_ms: Option<i64>,
     keys: u64,
     elements: u64,
+    /// Pieces that have expired, and are not counted.
+    expired: u64,
     /// Pieces whose elements are not known.
     unknown: u64,
     footprint_bytes: u64,
@@ -44,12 +50,14 @@ pub struct Pieces {
 
 impl Pieces {
     /// None yet, of the dump with that place on the command line.
-    pub fn new(split: Split, dump: usize) -> Pieces {
+    pub fn new(split: Split, dump: usize, now_ms: Option<i64>) -> Pieces {
         Pieces {
             split,
             dump,
+            now_ms,
             keys: 0,
             elements: 0,
+            expired: 0,
             unknown: 0,
             footprint_bytes: 0,
             by_type: BTreeMap::new(),
@@ -73,10 +81,19 @@ impl Fold for Pieces {
         if !self.split.pieces.is_match(record.key) {
             return;
         }
+        if record.expire_at_ms.zip(self.now_ms).is_some_and(|(at, now)| at <= now) {
+            self.expired += 1;
+            return;
+        }
+        let elements = match (self.split.is_string, record.value_type == ValueType::String) {
+            (true, false) => None,    // has no bytes to compare
+            (false, true) => Some(1), // an element with a key of its own
+            _ => record.elements,
+        };
         self.keys += 1;
         // A stream's length is a claim.
-        self.elements = self.elements.saturating_add(record.elements.unwrap_or(0));
-        self.unknown += u64::from(record.elements.is_none());
+        self.elements = self.elements.saturating_add(elements.unwrap_or(0));
+        self.unknown += u64::from(elements.is_none());
         self.footprint_bytes += record.footprint_bytes.unwrap_or(0);
         *self.by_type.entry(record.value_type).or_default() += 1;
         *self.by_slot.entry(record.slot).or_default() += 1;
@@ -85,6 +102,7 @@ impl Fold for Pieces {
 
     fn merge(&mut self, other: Pieces) {
         self.keys += other.keys;
+        self.expired += other.expired;
         self.elements = self.elements.saturating_add(other.elements);
         self.unknown += other.unknown;
         self.footprint_bytes += other.footprint_bytes;
@@ -134,12 +152,18 @@ pub struct SplitCheck {
     pub old: Vec<KeyRow>,
     /// Its elements (a string's bytes).
     pub old_elements: Option<u64>,
+    /// Keys that match the glob and were in OLD already: not of this split.
+    pub pieces_before: u64,
+    /// Their elements.
+    pub elements_before: u64,
     /// Number of pieces in NEW.
     pub pieces: u64,
     /// Their elements.
     pub new_elements: u64,
-    /// What there are more after than before; negative if some are missing.
+    /// What there are more after than before, those before included; negative if some are missing.
     pub difference: i64,
+    /// Pieces that had expired when NEW was saved: not counted.
+    pub pieces_expired: u64,
     /// Pieces whose elements are not known.
     pub pieces_unknown: u64,
     /// Their memory.
@@ -162,11 +186,18 @@ pub struct SplitCheck {
 }
 
 impl SplitCheck {
-    /// Compares the key with its pieces; `row` makes the row of a key of OLD or NEW.
-    pub fn new(glob: String, old: Vec<KeyRow>, sums: Pieces, row: &dyn Fn(&TopKey) -> KeyRow) -> SplitCheck {
+    /// Compares the key with its pieces, less what matched in OLD already; `row` makes the row of a key of NEW.
+    pub fn new(
+        glob: String,
+        old: Vec<KeyRow>,
+        before: &Pieces,
+        sums: Pieces,
+        row: &dyn Fn(&TopKey) -> KeyRow,
+    ) -> SplitCheck {
         let old_elements = old.iter().map(|key| key.num_elements).sum::<Option<u64>>();
-        let difference = i128::from(sums.elements) - i128::from(old_elements.unwrap_or(0));
-        let verdict = match (sums.keys, sums.unknown, old_elements) {
+        let all_before = i128::from(old_elements.unwrap_or(0)) + i128::from(before.elements);
+        let difference = i128::from(sums.elements) - all_before;
+        let verdict = match (sums.keys, sums.unknown + before.unknown, old_elements) {
             (0, ..) => Verdict::NoPieces,
             (_, 1.., _) | (_, _, None) => Verdict::Unknown,
             _ if difference < 0 => Verdict::Missing,
@@ -177,9 +208,12 @@ impl SplitCheck {
             verdict,
             glob,
             old_elements,
+            pieces_before: before.keys,
+            elements_before: before.elements,
             pieces: sums.keys,
             new_elements: sums.elements,
             difference: i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX }),
+            pieces_expired: sums.expired,
             pieces_unknown: sums.unknown,
             footprint_bytes: sums.footprint_bytes,
             other_types: sums.by_type.keys().any(|of_piece| old.iter().any(|key| key.value_type != *of_piece)),

@@ -33,7 +33,7 @@ impl Map {
         let file = File::open(path)?;
         let meta = file.metadata()?;
         if meta.is_dir() {
-            return Err(io::Error::from(io::ErrorKind::IsADirectory));
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory without *.rdb files"));
         }
         // SAFETY: the mapping is read only and private to this process. Another process can still change the file
         // under it: the bytes are then others, which is harmless, since nothing is derived from them but more reading

@@ -13,7 +13,8 @@ pub use unpack::Unpacked;
 
 use unpack::{MAGIC_BYTES, is_compressed};
 
-use crate::error::Error;
+use crate::error::{Error, shown_path};
+use crate::escape::Escape;
 
 /// Where a dump comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,21 +80,30 @@ pub struct DumpInput {
 }
 
 impl DumpInput {
-    /// The path as text, or `-` for standard input.
+    /// The path as text without control characters, or `-` for standard input.
     pub fn path_text(&self) -> String {
         match &self.source {
-            Source::File(path) => path.display().to_string(),
+            Source::File(path) => shown_path(path),
             Source::Stdin => "-".to_owned(),
         }
     }
+}
+
+/// What becomes of an argument of which no dump can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// It is an error: the run is not the one that was asked for.
+    Error,
+    /// It is a dump that cannot be read.
+    Dump,
 }
 
 /// Finds the dumps that the arguments name: files, directories (every `*.rdb` in them, compressed or not, and the base file
 /// of an append-only directory), `-` for standard input, each perhaps as `NAME=PATH`.
 ///
 /// # Errors
-/// If a path does not exist or cannot be read, a directory holds no dump, or a name is given twice.
-pub fn find_dumps(arguments: &[String]) -> Result<Vec<DumpInput>, Error> {
+/// If a path does not exist or cannot be read or a directory holds no dump, where `absent` has it so; if a name is given twice.
+pub fn find_dumps(arguments: &[String], absent: Absent) -> Result<Vec<DumpInput>, Error> {
     let mut dumps: Vec<(Option<String>, Source)> = Vec::new();
     for argument in arguments {
         let (name, path) = match argument.split_once('=') {
@@ -109,16 +119,17 @@ pub fn find_dumps(arguments: &[String]) -> Result<Vec<DumpInput>, Error> {
             continue;
         }
         let path = Path::new(path);
-        let meta = fs::metadata(path).map_err(|e| Error::unreadable(path, e))?;
-        if !meta.is_dir() {
+        let files = match files_of(path) {
+            Err(_) if absent == Absent::Dump => {
+                dumps.push((name, Source::File(path.to_owned()))); // opening it fails again
+                continue;
+            }
+            files => files.map_err(|e| Error::unreadable(path, e))?,
+        };
+        let Some(files) = files else {
             dumps.push((name, Source::File(path.to_owned())));
             continue;
-        }
-        let files = dumps_in(path).map_err(|e| Error::unreadable(path, e))?;
-        if files.is_empty() {
-            let none = io::Error::new(io::ErrorKind::NotFound, "no *.rdb file in this directory");
-            return Err(Error::unreadable(path, none));
-        }
+        };
         let single = files.len() == 1;
         for file in files {
             let name = name.as_ref().map(|name| if single { name.clone() } else { format!("{name}/{}", stem(&file)) });
@@ -126,7 +137,20 @@ pub fn find_dumps(arguments: &[String]) -> Result<Vec<DumpInput>, Error> {
         }
     }
     let names = unique_names(&dumps)?;
-    Ok(dumps.into_iter().zip(names).map(|((_, source), name)| DumpInput { name, source }).collect())
+    let shown = |name: String| Escape::Utf8.text(name.as_bytes());
+    Ok(dumps.into_iter().zip(names).map(|((_, source), name)| DumpInput { name: shown(name), source }).collect())
+}
+
+/// The dumps in a directory; none if the path is no directory.
+fn files_of(path: &Path) -> io::Result<Option<Vec<PathBuf>>> {
+    if !fs::metadata(path)?.is_dir() {
+        return Ok(None);
+    }
+    let files = dumps_in(path)?;
+    if files.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "no *.rdb file in this directory"));
+    }
+    Ok(Some(files))
 }
 
 /// The dumps in a directory, by name: its `*.rdb` files, compressed or not (of an append-only directory, the base file), and those of an

@@ -311,7 +311,7 @@ pub fn write_splits(document: &SplitDocument<'_>, out: &mut dyn Write) -> io::Re
 
 fn split(check: &SplitCheck, out: &mut dyn Write) -> io::Result<()> {
     let (style, verdict) = match check.verdict {
-        Verdict::Ok => (AnsiColor::Green.on_default().bold(), "OK: all elements are there".to_owned()),
+        Verdict::Ok => (AnsiColor::Green.on_default().bold(), "OK: as many elements as before".to_owned()),
         Verdict::NoPieces => (AnsiColor::Red.on_default().bold(), "NO PIECES: no key in NEW matches".to_owned()),
         Verdict::Missing => (
             AnsiColor::Red.on_default().bold(),
@@ -336,6 +336,13 @@ fn split(check: &SplitCheck, out: &mut dyn Write) -> io::Result<()> {
     let pieces = count(check.pieces);
     let (elements, memory) = (count(check.new_elements), bytes(check.footprint_bytes));
     writeln!(out, "  after: {pieces} pieces with {elements} elements, {memory}, in {} slots", count(check.slots))?;
+    if check.pieces_before > 0 {
+        let (keys, elements) = (count(check.pieces_before), count(check.elements_before));
+        writeln!(out, "  {keys} of such keys with {elements} elements were there before, and are taken off")?;
+    }
+    if check.pieces_expired > 0 {
+        writeln!(out, "  {} pieces had expired and do not count", count(check.pieces_expired))?;
+    }
     if let Some(largest) = &check.largest {
         let elements = largest.num_elements.map_or("unknown".to_owned(), count);
         writeln!(out, "  largest piece: {} with {elements} elements, on {}", name(&largest.key), largest.node)?;

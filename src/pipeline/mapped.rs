@@ -59,8 +59,8 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
     let facts = driver.facts.clone();
     let workers = Workers { idle: Mutex::new(Vec::new()), new: || Worker::new(job, &models, &facts, &first_keys) };
     let in_flight = AtomicUsize::new(0);
-    // A few spans ahead keep every other thread busy.
-    let ahead = (rayon::current_num_threads() - 1) * 2;
+    // Some spans ahead keep every other thread busy while this one decodes a slow span itself.
+    let ahead = (rayon::current_num_threads() - 1) * 4;
     let lost = map::lost_pages();
     let mut walker = reader.clone();
     let decode = |worker: &mut Worker<'_, F>, start: usize, end: usize, place: &Place, number: u64, crc: u64| {

@@ -66,6 +66,11 @@ impl RunOptions {
         }
     }
 
+    /// The options as far as they decide sums over keys.
+    pub fn of_sums(&self) -> RunOptions {
+        RunOptions { has_nodes: false, now_ms: None, compare: Vec::new(), compare_settings: Vec::new(), ..self.clone() }
+    }
+
     /// The model of the server that wrote a dump, or of the one asked for, and those to compare it with.
     pub fn models(&self, facts: &FileFacts) -> (ModelOptions, Vec<ModelOptions>) {
         let own = ModelOptions {

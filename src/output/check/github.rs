@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use sha2::{Digest as _, Sha256};
+
 use crate::check::{CheckReport, Finding, Level};
 
 /// Annotations that are printed: GitHub shows ten of each level for a step, and fifty for a job.
@@ -22,7 +24,7 @@ pub fn write(report: &CheckReport, out: &mut dyn Write) -> io::Result<()> {
                 out,
                 "::{} {file}title={title}::{}",
                 level.as_str(),
-                data(&format!("{}\n{}", finding.text, finding.advice))
+                data(&format!("{}\n{}", finding.sentence(), finding.advice))
             )?;
         }
         if found.len() > SHOWN {
@@ -30,6 +32,17 @@ pub fn write(report: &CheckReport, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Prints a text of which nothing is taken for a workflow command, whatever names are in it: GitHub looks for some of them in
+/// the middle of lines, too.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_inert(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    // Nobody can put into the text what stands for all of it.
+    let token: String = Sha256::digest(text)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(out, "::stop-commands::{token}\n{text}\n::{token}::")
 }
 
 /// A message as workflow commands want it.
@@ -46,6 +59,17 @@ fn property(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::output::check::tests::report;
+
+    #[test]
+    fn a_text_is_inert_until_its_end() {
+        let mut out = Vec::new();
+        write_inert("  \"##[add-mask]x\"\n::error::no", &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let token = lines[0].strip_prefix("::stop-commands::").unwrap();
+        assert!(token.len() == 32 && lines[1..3] == ["  \"##[add-mask]x\"", "::error::no"]);
+        assert_eq!(lines[3], format!("::{token}::"));
+    }
 
     #[test]
     fn names_cannot_make_commands() {

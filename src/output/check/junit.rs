@@ -46,14 +46,14 @@ fn case(name: &str, report: &CheckReport, found: Vec<&Finding>) -> TestCase {
     let lines = |findings: &[&Finding]| -> String {
         findings
             .iter()
-            .map(|finding| format!("{}: {}\n{}\n", finding.level.as_str(), finding.text, finding.advice))
+            .map(|finding| format!("{}: {}\n{}\n", finding.level.as_str(), finding.sentence(), finding.advice))
             .collect()
     };
     let status = match grave.first() {
         None => TestCaseStatus::success(),
         Some(first) => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type(first.rule.name()).set_message(first.text.as_str()).set_description(lines(&grave));
+            status.set_type(first.rule.name()).set_message(first.sentence()).set_description(lines(&grave));
             status
         }
     };

@@ -39,9 +39,7 @@ pub fn write(report: &CheckReport, out: &mut dyn Write) -> io::Result<()> {
             let about = rule.about();
             writeln!(out, "\n### {} `{rule}`: {}\n", capital(level), about.title)?;
             for finding in found.iter().take(SHOWN) {
-                let path = finding.subject.path.as_deref().filter(|_| rule != Rule::BigKey);
-                let path = path.map_or(String::new(), |path| format!("{}: ", escaped(path)));
-                writeln!(out, "- {path}{}", escaped(&finding.text))?;
+                writeln!(out, "- {}", escaped(&finding.sentence()))?;
             }
             if found.len() > SHOWN {
                 writeln!(out, "- and {} more", found.len() - SHOWN)?;
@@ -52,8 +50,8 @@ pub fn write(report: &CheckReport, out: &mut dyn Write) -> io::Result<()> {
     if !report.ignored.is_empty() {
         writeln!(out, "\n<details><summary>{} ignored</summary>\n", report.ignored.len())?;
         for ignored in &report.ignored {
-            let Finding { rule, text, .. } = &ignored.finding;
-            writeln!(out, "- `{rule}`: {} (until {}: {})", escaped(text), ignored.until, escaped(&ignored.reason))?;
+            let (rule, text) = (ignored.finding.rule, escaped(&ignored.finding.sentence()));
+            writeln!(out, "- `{rule}`: {text} (until {}: {})", ignored.until, escaped(&ignored.reason))?;
         }
         writeln!(out, "\n</details>")?;
     }

@@ -94,8 +94,10 @@ pub(crate) mod tests {
         let mut report = report();
         assert_eq!(verdict(&report), "failed: the dump is whole, 1 error, 1 warning");
         report.findings.clear();
-        report.passed = true;
         report.dumps.push(DumpVerdict { whole: false, ..report.dumps[0].clone() });
-        assert_eq!(verdict(&report), "passed: 1 of 2 dumps are whole, no rule is broken");
+        assert_eq!(verdict(&report), "failed: 1 of 2 dumps are whole, no rule is broken");
+        report.passed = true;
+        report.dumps.pop();
+        assert_eq!(verdict(&report), "passed: the dump is whole, no rule is broken");
     }
 }

@@ -23,6 +23,14 @@ pub fn write(report: &CheckReport, out: &mut dyn Write) -> io::Result<()> {
             })
         })
         .collect();
+    // Code scanning refuses a log in which a result has no file. What is of no dump alone is shown at the first.
+    let path_of = |finding: &Finding| -> String {
+        let of_node = || report.dumps.iter().find(|dump| finding.subject.node.as_ref() == Some(&dump.name));
+        let of_dump = || of_node().or(report.dumps.first()).map(|dump| &dump.path);
+        let path = finding.subject.path.as_ref().or_else(of_dump).filter(|path| *path != "-");
+        path.cloned().unwrap_or_else(|| "standard-input.rdb".to_owned())
+    };
+    let result = |finding: &Finding| result(finding, &path_of(finding));
     let ignored = report.ignored.iter().map(|ignored| {
         let mut result = result(&ignored.finding);
         result["suppressions"] = json!([{
@@ -47,21 +55,20 @@ pub fn write(report: &CheckReport, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn result(finding: &Finding) -> Value {
+fn result(finding: &Finding, path: &str) -> Value {
     let subject = &finding.subject;
-    let mut location = json!({});
-    if let Some(path) = subject.path.as_deref().filter(|path| *path != "-") {
-        location["physicalLocation"] = json!({ "artifactLocation": { "uri": uri(path) } });
-        if let Some(at) = subject.at_byte {
-            location["physicalLocation"]["region"] = json!({ "byteOffset": at });
-        }
+    let mut location = json!({
+        "physicalLocation": { "artifactLocation": { "uri": uri(path) } },
+        "logicalLocations": [{ "fullyQualifiedName": subject.text() }],
+    });
+    if let Some(at) = subject.at_byte {
+        location["physicalLocation"]["region"] = json!({ "byteOffset": at });
     }
-    location["logicalLocations"] = json!([{ "fullyQualifiedName": subject.text() }]);
     json!({
         "ruleId": finding.rule.name(),
         "ruleIndex": Rule::ALL.iter().position(|rule| *rule == finding.rule),
         "level": finding.level.as_str(),
-        "message": { "text": finding.text },
+        "message": { "text": finding.sentence() },
         "locations": [location],
     })
 }
@@ -79,6 +86,7 @@ fn uri(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Subject;
     use crate::output::check::tests::{HOSTILE, report};
 
     #[test]
@@ -95,6 +103,15 @@ mod tests {
         assert_eq!(location["physicalLocation"]["artifactLocation"]["uri"], "/backup/a%2Cb%3Ac.rdb");
         assert_eq!(location["physicalLocation"]["region"]["byteOffset"], 77);
         assert_eq!(location["logicalLocations"][0]["fullyQualifiedName"], HOSTILE);
+        let mut of_node = report();
+        of_node.findings[0].subject = Subject { node: Some("elsewhere".to_owned()), ..Subject::default() };
+        let mut out = Vec::new();
+        write(&of_node, &mut out).unwrap();
+        let log: Value = serde_json::from_slice(&out).unwrap();
+        for result in log["runs"][0]["results"].as_array().unwrap() {
+            let file = &result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"];
+            assert!(file.as_str().is_some_and(|file| !file.is_empty()), "{result}");
+        }
         assert_eq!(run["results"][2]["suppressions"][0]["justification"], "moves soon (until 2026-12-31)");
     }
 }

@@ -43,8 +43,8 @@ pub fn write(report: &CheckReport, out: &mut dyn Write) -> io::Result<()> {
     if !report.ignored.is_empty() {
         heading(out, "Ignored")?;
         for ignored in &report.ignored {
-            let Finding { rule, text, .. } = &ignored.finding;
-            writeln!(out, "  {rule}: {text} (until {}: {})", ignored.until, ignored.reason)?;
+            let Finding { rule, .. } = ignored.finding;
+            writeln!(out, "  {rule}: {} (until {}: {})", ignored.finding.sentence(), ignored.until, ignored.reason)?;
         }
     }
     if !report.not_checked.is_empty() {
@@ -67,26 +67,12 @@ fn of_rule(level: Level, rule: Rule, found: &[&Finding], out: &mut dyn Write) ->
     let about = rule.about();
     writeln!(out, "\n{style}{}{style:#} {BOLD}{rule}{BOLD:#}: {}", level.as_str(), about.title)?;
     for finding in found.iter().take(SHOWN) {
-        writeln!(out, "  {}{}", place(finding), finding.text)?;
+        writeln!(out, "  {}", finding.sentence())?;
     }
     if found.len() > SHOWN {
         writeln!(out, "  and {} more", count((found.len() - SHOWN) as u64))?;
     }
     writeln!(out, "  What to do: {}", about.remedy)
-}
-
-/// Which dump or node a finding is about, where its text does not say it.
-fn place(finding: &Finding) -> String {
-    let subject = &finding.subject;
-    match (finding.rule, &subject.path, &subject.node) {
-        (Rule::BigKey, ..) => String::new(),
-        (_, Some(path), _) => format!("{path}: "),
-        (Rule::NodeImbalance | Rule::MaxMemory | Rule::Growth, None, Some(node)) => format!("{node}: "),
-        (Rule::Growth | Rule::NewPattern, None, None) => {
-            subject.pattern.as_deref().map_or(String::new(), |pattern| format!("{pattern}: "))
-        }
-        _ => String::new(),
-    }
 }
 
 /// Prints what a rule means.
