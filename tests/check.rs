@@ -359,7 +359,10 @@ fn a_baseline_is_compared_only_with_what_it_can_be() {
     let both = [arg(&today), arg(&beside), "--baseline", arg(&other)];
     let report = check(dir.path(), &both, 0);
     let not_checked = report["not_checked"].to_string();
-    assert!(not_checked.contains("the baseline has no node") && not_checked.contains("no dump is of the node"), "{report}");
+    assert!(
+        not_checked.contains("the baseline has no node") && not_checked.contains("no dump is of the node"),
+        "{report}"
+    );
     // Not under another model, nor with what was not whole.
     let refused = |path: &Path| run(&["check", arg(&today), "--baseline", arg(path)]).expect(2).stderr;
     let said = refused(&store(&yesterday, 0, &["--server", "redis-2.8"]));

@@ -240,13 +240,8 @@ fn an_output_that_breaks_hides_nothing_of_the_dump() {
         (&["check", "cut.rdb", "--output", "json=pipe"], 4),
         (&["keys", "sound.rdb", "-o", "pipe"], 2),
     ] {
-        let child = program()
-            .args(args)
-            .current_dir(dir.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child =
+            program().args(args).current_dir(dir.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         drop(fs::File::open(&pipe).unwrap()); // opens when the program does, and leaves
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
@@ -290,7 +285,8 @@ fn a_backup_that_is_missing_is_a_finding() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "sound.rdb", &many_keys());
     fs::create_dir(dir.path().join("empty")).unwrap();
-    let args = ["check", "sound.rdb", "absent.rdb", "empty", "--fail-on", "never", "--output", "prometheus=gauges.prom"];
+    let args =
+        ["check", "sound.rdb", "absent.rdb", "empty", "--fail-on", "never", "--output", "prometheus=gauges.prom"];
     let done = run_in(dir.path(), &args).expect(3);
     let text = done.text();
     assert!(text.starts_with("failed: 1 of 3 dumps are whole, 2 errors") && text.contains("sound: whole"), "{text}");
