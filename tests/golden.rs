@@ -99,7 +99,7 @@ fn plans_of_the_cluster() {
 fn page_of_the_cluster() {
     let page = page_of_cluster();
     golden("cluster.html", page.as_bytes());
-    assert!(page.len() < 400 << 10, "{} bytes", page.len());
+    assert!(page.len() < 400_000, "{} bytes", page.len());
 }
 
 #[test]

@@ -602,7 +602,7 @@ mod tests {
             ("[[ignore]]\nrule = 'big-key'\nreason = 'x'\nuntil = 12:00:00\n", 4, "a date such as"),
             ("[no-checksum]\nlevel = 'loud'\n", 2, "unknown variant `loud`"),
             ("[key-count\n", 1, "key-count"),
-            ("[[big-key]]\ntype = [\n  'hash',\n  'heap',\n]\n", 4, "`heap` is no type"),
+            ("[[big-key]]\ntype = [\n  'hash',\n  'heap',\n]\n", 2, "`heap` is no type"), // where the list begins
             ("[dump-age]\nhours = { warning = -1 }\n", 2, "a limit is a number from 0 on"),
             ("[expired-keys]\nshare = { warning = nan }\n", 2, "a limit is a number from 0 on"),
             ("[expired-keys]\nshare = {}\n", 2, "neither `warning` nor `error`"),

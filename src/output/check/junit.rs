@@ -78,6 +78,6 @@ mod tests {
         assert!(xml.contains("<testsuites name=\"rdbscope\" tests=\"24\" skipped=\"1\" failures=\"1\""), "{xml}");
         assert!(xml.contains("]]&gt;&lt;x a=&quot;b&quot;&gt;&amp;") && !xml.contains("<x a="));
         assert!(xml.contains("<skipped message=\"no time\"/>"));
-        assert!(xml.contains("<system-out>warning: ]]&gt;"));
+        assert!(xml.contains("<system-out>warning: /backup/a,b:c.rdb: ]]&gt;"));
     }
 }
