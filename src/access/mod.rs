@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use self::commands::{Command, Touch};
 pub use self::source::{LogKind, Source};
 use crate::cluster::slot::{SLOTS, slot_of};
-use crate::error::Error;
+use crate::error::{Error, shown_path};
 use crate::input::Unpacked;
 use crate::input::unpack::{MAGIC_BYTES, is_compressed};
 
@@ -157,7 +157,7 @@ impl AccessLog {
             read.map_err(|error| Error::unreadable(path, error))?;
             if !source.is_understood {
                 let line = source.first_malformed_line.unwrap_or(1);
-                return Err(Error::usage(format!("{}: line {line}: {}", path.display(), kind.expected())));
+                return Err(Error::usage(format!("{}: line {line}: {}", shown_path(path), kind.expected())));
             }
             log.sources.push(source);
         }

@@ -75,7 +75,7 @@ impl Source {
     pub(super) fn new(kind: LogKind, path: &Path) -> Source {
         Source {
             kind,
-            path: path.display().to_string(),
+            path: crate::error::shown_path(path),
             lines: 0,
             commands: 0,
             without_keys: 0,

@@ -38,7 +38,7 @@ pub fn check(args: &CheckArgs) -> Result<Exit, Error> {
     }
     let mut rules = read_rules(args.rules.as_deref())?;
     // A dump that is not there is what the check is to find.
-    let mut run = Run::with(&args.input, &NameArgs::default(), &BigArgs::default(), REPORT_TOP, Absent::Dump)?;
+    let mut run = Run::with_absent(&args.input, &NameArgs::default(), &BigArgs::default(), REPORT_TOP, Absent::Dump)?;
     let read = [&args.rules, &args.baseline, &args.input.nodes].into_iter().flatten().map(PathBuf::as_path);
     let files = args.output.iter().map(|output| output.path.as_path()).filter(|path| *path != Path::new("-"));
     keep_apart(files, run.files().chain(read))?;

@@ -27,7 +27,7 @@ use crate::check::{InDepth, Rules};
 use crate::cluster::placement::{self, DumpPrint, Placed};
 use crate::cluster::slot::SLOTS;
 use crate::cluster::topology::Topology;
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, shown_path};
 use crate::input::{Absent, DumpInput, Source, find_dumps};
 use crate::memory::{Model, Server, Thresholds};
 use crate::output::columns::Csv;
@@ -82,13 +82,19 @@ const SECRET_BYTES: usize = 16;
 impl Run {
     /// A run with lists of `top` keys.
     pub fn new(args: &InputArgs, names: &NameArgs, big: &BigArgs, top: usize) -> Result<Run, Error> {
-        Run::with(args, names, big, top, Absent::Error)
+        Run::with_absent(args, names, big, top, Absent::Error)
     }
 
-    /// The same, with what becomes of dumps that are not there.
-    pub fn with(args: &InputArgs, names: &NameArgs, big: &BigArgs, top: usize, absent: Absent) -> Result<Run, Error> {
+    /// The same, for a command that has its own way with dumps that are not there.
+    pub fn with_absent(
+        args: &InputArgs,
+        names: &NameArgs,
+        big: &BigArgs,
+        top: usize,
+        absent: Absent,
+    ) -> Result<Run, Error> {
         let read = |path: &Path| fs::read(path).map_err(|e| Error::unreadable(path, e));
-        let in_file = |path: &Path, what: String| Error::usage(format!("{}: {what}", path.display()));
+        let in_file = |path: &Path, what: String| Error::usage(format!("{}: {what}", shown_path(path)));
         let model = &args.reading.model;
         let mut thresholds = Thresholds::default();
         if let Some(path) = &model.config {
@@ -125,7 +131,7 @@ impl Run {
                 && let Some(difference) = gathered.options.difference(&kept)
             {
                 let how = "the sums are as they were read, first in the summary, then on the command line";
-                return Err(Error::usage(format!("{}: {difference}: {how}", args.from[0].display())));
+                return Err(Error::usage(format!("{}: {difference}: {how}", shown_path(&args.from[0]))));
             }
             options = RunOptions { top, costs: options.costs, ..gathered.options };
             stored = gathered.dumps;
@@ -411,7 +417,7 @@ fn secret(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, Error> {
     let secret = bytes.trim_ascii_end();
     if secret.len() < SECRET_BYTES {
         let what = format!("{} bytes are too short for a secret: it needs {SECRET_BYTES}", secret.len());
-        return Err(Error::usage(format!("{}: {what}", path.display())));
+        return Err(Error::usage(format!("{}: {what}", shown_path(path))));
     }
     Ok(secret.to_vec())
 }

@@ -7,7 +7,7 @@ use super::args::{BigArgs, ForecastArgs, NameArgs};
 use super::diff::{inputs, print};
 use super::dumps::Run;
 use crate::diff::Side;
-use crate::error::{Error, Exit, quoted};
+use crate::error::{Error, Exit, quoted, shown_path};
 use crate::forecast::{self, Forecast, NodeForecast, Series, config_maxmemory};
 use crate::output::forecast as output;
 use crate::units::parse_bytes;
@@ -54,7 +54,7 @@ impl Limits {
         if let Some(path) = &args.reading.model.config {
             let text = fs::read(path).map_err(|error| Error::unreadable(path, error))?;
             limits.all = config_maxmemory(&String::from_utf8_lossy(&text))
-                .map_err(|what| Error::usage(format!("{}: {what}", path.display())))?;
+                .map_err(|what| Error::usage(format!("{}: {what}", shown_path(path))))?;
         }
         for limit in &args.maxmemory {
             let bytes = |text: &str| parse_bytes(text).map_err(|what| Error::usage(format!("--maxmemory: {what}")));

@@ -13,7 +13,7 @@ use super::{KeyName, ReadDump, RunOptions};
 use crate::analyze::hot::Watch;
 use crate::analyze::pattern::PatternRules;
 use crate::cluster::topology::Topology;
-use crate::error::Error;
+use crate::error::{Error, shown_path};
 
 /// Version of what is stored: another one cannot be read.
 const VERSION: u32 = 1;
@@ -64,12 +64,13 @@ impl Gathered {
         let mut all: Option<Gathered> = None;
         for path in paths {
             let bytes = fs::read(path).map_err(|e| Error::unreadable(path, e))?;
-            let stored = Gathered::parse(&bytes).map_err(|what| Error::usage(format!("{}: {what}", path.display())))?;
+            let stored =
+                Gathered::parse(&bytes).map_err(|what| Error::usage(format!("{}: {what}", shown_path(path))))?;
             match &mut all {
                 None => all = Some(stored),
-                Some(all) => all
-                    .add(stored, path)
-                    .map_err(|what| Error::usage(format!("{} and {}: {what}", paths[0].display(), path.display())))?,
+                Some(all) => all.add(stored, path).map_err(|what| {
+                    Error::usage(format!("{} and {}: {what}", shown_path(&paths[0]), shown_path(path)))
+                })?,
             }
         }
         Ok(all)
