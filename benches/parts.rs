@@ -68,7 +68,7 @@ fn scan(c: &mut Criterion) {
                     Item::Key(head) => {
                         measurer.read(&mut reader, &head).unwrap();
                         let measured = measurer.measure(&head, &place);
-                        sum += measured.record.memory_bytes.unwrap_or(0);
+                        sum += measured.memory_bytes;
                     }
                     Item::End { .. } => break,
                     _ => {}
@@ -149,7 +149,7 @@ fn rows(c: &mut Criterion) {
         let mut out = Vec::new();
         b.iter(|| {
             out.clear();
-            format.row(dump, black_box(&measured.record), &mut out);
+            format.row(dump, black_box(&measured.record()), &mut out);
         });
     });
     group.finish();

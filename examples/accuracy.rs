@@ -240,7 +240,7 @@ fn measure(case: &Case, allocator: Allocator, mut each: impl FnMut(u64, &[u8], S
         if let Some(fault) = found.fault {
             return Err(broken(*fault));
         }
-        let record = found.record;
+        let record = found.record();
         let (Some(encoding), Some(usage), Some(footprint)) =
             (record.encoding, record.memory_bytes, record.footprint_bytes)
         else {

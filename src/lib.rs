@@ -41,7 +41,7 @@
 //!         Item::Key(head) => {
 //!             measurer.read(&mut reader, &head).map_err(|fault| fault.kind.to_string())?;
 //!             let measured = measurer.measure(&head, &Place::default());
-//!             assert_eq!(measured.record.memory_bytes, Some(72)); // what MEMORY USAGE user:1000 answers
+//!             assert_eq!(measured.record().memory_bytes, Some(72)); // what MEMORY USAGE user:1000 answers
 //!         }
 //!         Item::End { .. } => break,
 //!         _ => {}

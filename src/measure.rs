@@ -1,9 +1,9 @@
 //! From a key's head and value to a [`KeyRecord`]: one decoding that feeds the facts and every memory model.
 
 use crate::cluster::slot::slot_and_tag;
-use crate::memory::{KeyFacts, KeyTables, Measure, Meter, Model, Place, Saving, TypedMeter};
-use crate::rdb::{Cursor, Dialect, Fault, KeyHead, RdbStr, Reader, TypeByte};
-use crate::record::{KeyRecord, ValueType};
+use crate::memory::{KeyFacts, KeyTables, Measure, Meter, Model, Place, Saving, Text, TypedMeter};
+use crate::rdb::{Cursor, Dialect, Fault, KeyHead, RdbStr, Reader, ShortString, TypeByte};
+use crate::record::{Encoding, KeyRecord, ValueType};
 use crate::value::{
     self, Check, Depth, MAX_BLOB_BYTES, ModuleName, Packed, Score, Scratch, StreamFacts, StreamId, Visit,
 };
@@ -25,12 +25,49 @@ pub struct Measurer<'m> {
 }
 
 /// A measured key and what is wrong with its value, if anything is.
+///
+/// What most sums are made of are plain words, 0 where [`Measured::has`] says that they are absent. They are read right after
+/// they were written, and a processor hands on only what is read as it was written: where two words are read at once it
+/// waits for both to reach the cache. So no two that are added to neighbours in a sum may be neighbours here.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Measured<'k> {
-    /// What is known of the key.
-    pub record: KeyRecord<'k>,
+    /// As in [`KeyRecord`].
+    pub memory_bytes: u64,
+    /// As in [`KeyRecord`].
+    pub key_tables_bytes: u64,
+    /// As in [`KeyRecord`].
+    pub elements: u64,
+    /// As in [`KeyRecord`].
+    pub footprint_bytes: u64,
+    /// As in [`KeyRecord`].
+    pub serialized_bytes: u64,
+    /// As in [`KeyRecord`].
+    pub expire_at_ms: i64,
+    /// As in [`KeyRecord`].
+    pub largest_element_bytes: u64,
+    /// As in [`KeyRecord`].
+    pub idle_seconds: u64,
+    /// As in [`KeyRecord`].
+    pub fields_with_expiry: u64,
+    /// Number of the database.
+    pub db: u64,
+    /// Name of the key.
+    pub key: &'k [u8],
     /// Its hash tag, if it has one.
     pub tag: Option<&'k [u8]>,
+    /// Hash slot.
+    pub slot: u16,
+    /// Which of the figures are known.
+    pub has: Has,
+    /// Place of the value's type among the types: [`ValueType::index`].
+    pub type_index: usize,
+    /// Encoding after loading; absent if the value is broken.
+    pub encoding: Option<Encoding>,
+    /// As in [`KeyRecord`].
+    pub freq: u8,
+    /// The type of a module's value.
+    pub module: &'k ModuleName,
     /// What its value would save in another form.
     pub saving: Option<Saving>,
     /// Its costs under the models that are compared with; empty if the value is broken.
@@ -39,6 +76,124 @@ pub struct Measured<'k> {
     pub record_at: u64,
     /// What is wrong with the value.
     pub fault: Option<&'k Fault>,
+}
+
+/// Which figures of a key are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Has(u8);
+
+impl Has {
+    /// Memory, footprint and share of the key tables: the value is not broken.
+    pub const MEMORY: Has = Has(1);
+    /// Elements.
+    pub const ELEMENTS: Has = Has(1 << 1);
+    /// The largest element.
+    pub const LARGEST: Has = Has(1 << 2);
+    /// Fields with an expiry.
+    pub const FIELDS: Has = Has(1 << 3);
+    /// An expiry.
+    pub const EXPIRY: Has = Has(1 << 4);
+    /// An access counter.
+    pub const FREQ: Has = Has(1 << 5);
+    /// An idle time.
+    pub const IDLE: Has = Has(1 << 6);
+
+    /// This one where `has`, else none.
+    #[inline(always)]
+    fn only_if(self, has: bool) -> Has {
+        Has(self.0 * u8::from(has))
+    }
+
+    #[inline(always)]
+    fn and(self, other: Has) -> Has {
+        Has(self.0 | other.0)
+    }
+
+    /// `figure` if this is known.
+    #[inline(always)]
+    fn then<T>(self, known: Has, figure: T) -> Option<T> {
+        self.knows(known).then_some(figure)
+    }
+
+    /// Whether the figure `which` is known.
+    #[inline(always)]
+    pub fn knows(self, which: Has) -> bool {
+        self.0 & which.0 != 0
+    }
+}
+
+impl<'k> Measured<'k> {
+    /// A string of which nothing else is known.
+    #[inline(always)]
+    fn new(db: u64, key: &'k [u8], expire_at_ms: Option<i64>, freq: Option<u8>) -> Measured<'k> {
+        let (slot, tag) = slot_and_tag(key);
+        Measured {
+            db,
+            key,
+            tag,
+            slot,
+            has: Has::EXPIRY.only_if(expire_at_ms.is_some()).and(Has::FREQ.only_if(freq.is_some())),
+            type_index: ValueType::String.index(),
+            encoding: None,
+            freq: freq.unwrap_or(0),
+            memory_bytes: 0,
+            footprint_bytes: 0,
+            key_tables_bytes: 0,
+            serialized_bytes: 0,
+            elements: 0,
+            largest_element_bytes: 0,
+            fields_with_expiry: 0,
+            expire_at_ms: expire_at_ms.unwrap_or(0),
+            idle_seconds: 0,
+            module: &ModuleName::UNKNOWN,
+            saving: None,
+            others: &[],
+            record_at: 0,
+            fault: None,
+        }
+    }
+
+    /// Takes over what the key costs, with a share of the key tables.
+    #[inline(always)]
+    fn take(&mut self, measure: Measure, share: u64) {
+        self.encoding = Some(measure.encoding);
+        self.memory_bytes = measure.usage_bytes;
+        self.footprint_bytes = measure.real_bytes;
+        self.key_tables_bytes = share;
+        self.has = self.has.and(Has::MEMORY);
+    }
+
+    /// The type of the value.
+    #[inline(always)]
+    pub fn value_type(&self) -> ValueType {
+        match ValueType::PLAIN.get(self.type_index) {
+            Some(plain) => *plain,
+            None => ValueType::Module(*self.module),
+        }
+    }
+
+    /// All that is known of the key.
+    #[inline]
+    pub fn record(&self) -> KeyRecord<'k> {
+        let has = self.has;
+        KeyRecord {
+            db: self.db,
+            key: self.key,
+            value_type: self.value_type(),
+            encoding: self.encoding,
+            elements: has.then(Has::ELEMENTS, self.elements),
+            largest_element_bytes: has.then(Has::LARGEST, self.largest_element_bytes),
+            fields_with_expiry: has.then(Has::FIELDS, self.fields_with_expiry),
+            serialized_bytes: self.serialized_bytes,
+            memory_bytes: has.then(Has::MEMORY, self.memory_bytes),
+            footprint_bytes: has.then(Has::MEMORY, self.footprint_bytes),
+            key_tables_bytes: has.then(Has::MEMORY, self.key_tables_bytes),
+            expire_at_ms: has.then(Has::EXPIRY, self.expire_at_ms),
+            freq: has.then(Has::FREQ, self.freq),
+            idle_seconds: has.then(Has::IDLE, self.idle_seconds),
+            slot: self.slot,
+        }
+    }
 }
 
 /// What measures under one model.
@@ -81,7 +236,13 @@ impl<'m> Measurer<'m> {
             scratch: Scratch::default(),
             check: None,
             key: Vec::new(),
-            facts: Facts::new(TypeByte::STRING),
+            facts: Facts {
+                stored: TypeByte::STRING,
+                module: ModuleName::UNKNOWN,
+                elements: 0,
+                largest: 0,
+                fields_with_expiry: 0,
+            },
             end: 0,
             fault: None,
         }
@@ -156,9 +317,9 @@ impl<'m> Measurer<'m> {
     fn begin(&mut self, stored: TypeByte) -> (Parts<'_, 'm>, &mut Scratch) {
         self.gauge.meter.begin();
         self.others.iter_mut().for_each(|other| other.meter.begin());
-        self.facts = Facts::new(stored);
+        self.facts.begin(stored);
         self.fault = None;
-        let kind = self.facts.value_type;
+        let kind = ValueType::of(stored);
         let parts = Parts { facts: &mut self.facts, gauge: &mut self.gauge, others: &mut self.others, kind, stored };
         (parts, &mut self.scratch)
     }
@@ -179,76 +340,113 @@ impl<'m> Measurer<'m> {
             evicts: head.freq.is_some() || head.idle_seconds.is_some(),
             metadata_classes: head.metadata_classes,
         };
-        let Facts { value_type, elements, largest, fields_with_expiry } = self.facts;
-        let (slot, tag) = slot_and_tag(name);
+        let value_type = self.facts.value_type();
+        let Facts { elements, largest, fields_with_expiry, .. } = self.facts;
         self.other_measures.clear();
-        let nothing_known = KeyRecord {
-            db: head.db,
-            key: name,
-            value_type,
-            encoding: None,
-            elements: None,
-            largest_element_bytes: None,
-            fields_with_expiry: None,
-            serialized_bytes: self.end - head.record_at,
-            memory_bytes: None,
-            footprint_bytes: None,
-            key_tables_bytes: None,
-            expire_at_ms: head.expire_at_ms,
-            freq: head.freq,
-            idle_seconds: head.idle_seconds,
-            slot,
-        };
+        let mut measured = Measured::new(head.db, name, head.expire_at_ms, head.freq);
+        measured.type_index = value_type.index();
+        measured.module = &self.facts.module;
+        measured.idle_seconds = head.idle_seconds.unwrap_or(0);
+        measured.has = measured.has.and(Has::IDLE.only_if(head.idle_seconds.is_some()));
+        measured.serialized_bytes = self.end - head.record_at;
+        measured.record_at = head.record_at;
         if self.fault.is_some() {
-            let (record, others) = (nothing_known, &self.other_measures[..]);
-            return Measured {
-                record,
-                tag,
-                saving: None,
-                others,
-                record_at: head.record_at,
-                fault: self.fault.as_ref(),
-            };
+            measured.fault = self.fault.as_ref();
+            return measured;
         }
         if !self.others.is_empty() {
             let others = self.others.iter_mut().map(|other| other.finish(value_type, head, self.end, place, &key).0);
             self.other_measures.extend(others);
+            measured.others = &self.other_measures;
         }
         let (measure, share) = self.gauge.finish(value_type, head, self.end, place, &key);
-        let is_module = matches!(value_type, ValueType::Module(_));
-        let sized = !is_module && value_type != ValueType::Stream;
-        Measured {
-            record: KeyRecord {
-                encoding: Some(measure.encoding),
-                elements: if is_module { self.gauge.meter.module_elements() } else { Some(elements) },
-                largest_element_bytes: sized.then_some(largest),
-                fields_with_expiry: (value_type == ValueType::Hash).then_some(fields_with_expiry),
-                memory_bytes: Some(measure.usage_bytes),
-                footprint_bytes: Some(measure.real_bytes),
-                key_tables_bytes: Some(share),
-                ..nothing_known
-            },
-            tag,
-            saving: self.gauge.meter.saving(value_type, &key, measure.encoding, measure.real_bytes - share, largest),
-            others: &self.other_measures,
-            record_at: head.record_at,
-            fault: None,
+        measured.take(measure, share);
+        let real_bytes = measure.real_bytes - share;
+        measured.saving = self.gauge.meter.saving(value_type, &key, measure.encoding, real_bytes, largest);
+        let known = match value_type {
+            ValueType::Module(_) => {
+                let elements = self.gauge.meter.module_elements();
+                measured.elements = elements.unwrap_or(0);
+                Has::ELEMENTS.only_if(elements.is_some())
+            }
+            ValueType::Stream => {
+                measured.elements = elements;
+                Has::ELEMENTS
+            }
+            _ => {
+                measured.elements = elements;
+                measured.largest_element_bytes = largest;
+                measured.fields_with_expiry = fields_with_expiry;
+                let is_hash = value_type == ValueType::Hash;
+                Has::ELEMENTS.and(Has::LARGEST).and(Has::FIELDS.only_if(is_hash))
+            }
+        };
+        measured.has = measured.has.and(known);
+        measured
+    }
+
+    /// Whether [`Measurer::measure_string`] gives all that is wanted of a string.
+    pub(crate) fn takes_strings(&self) -> bool {
+        self.check.is_none() && self.others.is_empty()
+    }
+
+    /// Measures a key with a short string: as [`Measurer::read`] and [`Measurer::measure`] would, without what other
+    /// values need.
+    #[inline(always)]
+    pub(crate) fn measure_string<'k, 'd: 'k>(&'k mut self, string: &ShortString<'d>, place: &Place) -> Measured<'k> {
+        let key = KeyFacts {
+            key_len: string.key.len() as u64,
+            expires: string.expire_at_ms.is_some(),
+            evicts: string.freq.is_some(),
+            metadata_classes: 0,
+        };
+        let text = Text::of(string.value);
+        let measure = text.measure(self.gauge.model, &key);
+        let share = self.gauge.tables.share(self.gauge.model, place, key.key_len, key.expires);
+        let mut measured = Measured::new(string.db, string.key, string.expire_at_ms, string.freq);
+        measured.serialized_bytes = string.end_at - string.record_at;
+        measured.record_at = string.record_at;
+        if text.is_number {
+            measured.saving = text.saving(self.gauge.model, &key, measure.real_bytes);
         }
+        measured.take(Measure { real_bytes: measure.real_bytes + share, ..measure }, share);
+        measured.elements = text.len;
+        measured.largest_element_bytes = text.len;
+        measured.has = measured.has.and(Has::ELEMENTS).and(Has::LARGEST);
+        measured
     }
 }
 
 /// What a value says of itself whatever server holds it.
 #[derive(Debug)]
 struct Facts {
-    value_type: ValueType,
+    stored: TypeByte,
+    /// The type of a module's value.
+    module: ModuleName,
     elements: u64,
     largest: u64,
     fields_with_expiry: u64,
 }
 
 impl Facts {
-    fn new(kind: TypeByte) -> Facts {
-        Facts { value_type: ValueType::of(kind), elements: 0, largest: 0, fields_with_expiry: 0 }
+    /// Nothing yet, of a value stored so.
+    #[inline(always)]
+    fn begin(&mut self, stored: TypeByte) {
+        self.stored = stored;
+        if matches!(ValueType::of(stored), ValueType::Module(_)) {
+            self.module = ModuleName::UNKNOWN;
+        }
+        self.elements = 0;
+        self.largest = 0;
+        self.fields_with_expiry = 0;
+    }
+
+    #[inline(always)]
+    fn value_type(&self) -> ValueType {
+        match ValueType::of(self.stored) {
+            ValueType::Module(_) => ValueType::Module(self.module),
+            plain => plain,
+        }
     }
 }
 
@@ -367,7 +565,7 @@ impl Visit for Parts<'_, '_> {
     }
 
     fn module(&mut self, id: u64) {
-        self.facts.value_type = ValueType::Module(ModuleName::from_id(id));
+        self.facts.module = ModuleName::from_id(id);
         each!(self.module(id));
     }
 
@@ -377,5 +575,66 @@ impl Visit for Parts<'_, '_> {
 
     fn module_string(&mut self, value: RdbStr<'_>) {
         each!(self.module_string(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Allocator, ModelOptions, Thresholds};
+    use crate::rdb::{Header, Item};
+
+    /// Strings of every form, with and without an expiry and an access counter, on servers of every way to hold them: what
+    /// the short cut makes of them is what the long way does.
+    #[test]
+    fn short_strings_are_measured_as_all_values_are() {
+        let expiry: &[u8] = b"\xfc\x01\x02\x03\x04\x05\x06\x07\x08";
+        let freq: &[u8] = b"\xf9\x07";
+        let values: [&[u8]; 9] = [
+            b"\x00",
+            b"\x03abc",
+            b"\x0212",
+            b"\x03007",
+            b"\xc0\x05",
+            b"\xc1\x39\x30",
+            b"\xc2\xff\xff\xff\xff",
+            b"\x05{tag}",
+            &[b'x'; 64],
+        ];
+        let mut data = Vec::new();
+        for value in values {
+            let value = if value.len() == 64 { [&b"\x40\x40"[..], value].concat() } else { value.to_vec() };
+            for name in [&b"\x00"[..], b"\x05k:123", b"\x07a{tag}b"] {
+                for head in [&[][..], expiry, freq, &[expiry, freq].concat()] {
+                    data.extend([head, b"\x00", name, &value].concat());
+                }
+            }
+        }
+        let header = Header::parse(b"REDIS0011").unwrap();
+        let mut compared = 0;
+        for server in
+            ["redis-2.8", "redis-4.0", "redis-6.2", "redis-7.4", "redis-8.6", "valkey-8.0", "valkey-8.1", "valkey-9.1"]
+        {
+            let (allocator, thresholds) = (Allocator::Jemalloc, Thresholds::default());
+            let options = ModelOptions { server: server.parse().unwrap(), allocator, cluster: true, thresholds };
+            let model = Model::new(options);
+            let (mut short, mut long) = (Measurer::new(&model, &[]), Measurer::new(&model, &[]));
+            let (mut fast, mut slow) = (Reader::resume(&data, 100, header, 3), Reader::resume(&data, 100, header, 3));
+            let mut place = Place::default();
+            place.select_db(3);
+            place.resize_db(1000, 300);
+            while let Some(string) = fast.next_string(usize::MAX) {
+                let Item::Key(head) = slow.next_item().unwrap() else { panic!("no key") };
+                long.read(&mut slow, &head).unwrap();
+                let (stored, expires) = (slow.stored(&head), head.expire_at_ms.is_some());
+                assert_eq!(format!("{:?}", string.stored), format!("{stored:?}"));
+                let one = format!("{:?}", short.measure_string(&string, &place));
+                assert_eq!(one, format!("{:?}", long.measure(&head, &place)), "{server}");
+                place.pass_key(expires);
+                compared += 1;
+            }
+            assert!(fast.is_at_end() && slow.is_at_end());
+        }
+        assert_eq!(compared, 8 * values.len() * 3 * 4);
     }
 }

@@ -34,7 +34,7 @@ impl ValueType {
             1 | 10 | 14 | 18 => ValueType::List,
             2 | 11 | 20 => ValueType::Set,
             3 | 5 | 12 | 17 => ValueType::Zset,
-            6 | 7 => ValueType::Module(ModuleName::from_id(0)),
+            6 | 7 => ValueType::Module(ModuleName::UNKNOWN),
             15 | 19 | 21 | 26 => ValueType::Stream,
             _ => ValueType::Hash,
         }

@@ -33,8 +33,8 @@ struct Sum {
 }
 
 impl Fold for Sum {
-    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
-        self.memory_bytes += measured.record.memory_bytes.unwrap_or(0);
+    fn observe(&mut self, measured: &Measured<'_>, _: &StoredValue<'_>) {
+        self.memory_bytes += measured.memory_bytes;
         self.broken += u64::from(measured.fault.is_some());
     }
     fn merge(&mut self, other: Sum) {

@@ -19,9 +19,9 @@ use super::thresholds::{BigThresholds, Severity};
 use super::top::{TopKey, TopKeys};
 use crate::cluster::slot::SLOTS;
 use crate::escape;
-use crate::measure::Measured;
+use crate::measure::{Has, Measured};
 use crate::rdb::{Fault, StoredValue};
-use crate::record::{Encoding, KeyRecord, ValueType};
+use crate::record::{Encoding, ValueType};
 
 /// What to gather, and by which measure.
 #[derive(Clone, Debug, Default)]
@@ -65,14 +65,14 @@ pub struct Totals {
 
 impl Totals {
     #[inline(always)]
-    fn add(&mut self, record: &KeyRecord<'_>) {
+    fn add(&mut self, key: &Measured<'_>) {
         self.keys += 1;
-        self.memory_bytes += record.memory_bytes.unwrap_or(0);
-        self.footprint_bytes += record.footprint_bytes.unwrap_or(0);
-        self.key_tables_bytes += record.key_tables_bytes.unwrap_or(0);
-        self.serialized_bytes += record.serialized_bytes;
+        self.memory_bytes += key.memory_bytes;
+        self.footprint_bytes += key.footprint_bytes;
+        self.key_tables_bytes += key.key_tables_bytes;
+        self.serialized_bytes += key.serialized_bytes;
         // A stream's length is a claim.
-        self.elements = self.elements.wrapping_add(record.elements.unwrap_or(0));
+        self.elements = self.elements.wrapping_add(key.elements);
     }
 
     /// All but the elements, which are claims.
@@ -422,27 +422,25 @@ impl Aggregate {
     }
 
     #[inline(always)]
-    fn group(&mut self, record: &KeyRecord<'_>) -> &mut Group {
-        match record.value_type {
-            ValueType::Module(_) => self.modules.entry(record.value_type).or_default(),
-            plain => self.groups[group_index(plain, record.encoding)].get_or_insert_default(),
+    fn group(&mut self, key: &Measured<'_>) -> &mut Group {
+        match self.groups.get_mut(group_index(key.type_index, key.encoding)) {
+            Some(group) => group.get_or_insert_default(),
+            None => self.modules.entry(key.value_type()).or_default(),
         }
     }
 
     #[inline(always)]
-    fn observe_group(&mut self, measured: &Measured<'_>) {
-        let record = &measured.record;
+    fn observe_group(&mut self, key: &Measured<'_>) {
         let others = self.options.others;
-        let group = self.group(record);
-        let footprint = record.footprint_bytes.unwrap_or(0);
-        group.totals.add(record);
-        group.footprints.add(footprint);
-        group.largest_bytes = group.largest_bytes.max(footprint);
-        group.most_elements = group.most_elements.max(record.elements.unwrap_or(0));
-        group.fields_with_expiry += record.fields_with_expiry.unwrap_or(0);
+        let group = self.group(key);
+        group.totals.add(key);
+        group.footprints.add(key.footprint_bytes);
+        group.largest_bytes = group.largest_bytes.max(key.footprint_bytes);
+        group.most_elements = group.most_elements.max(key.elements);
+        group.fields_with_expiry += key.fields_with_expiry;
         if others > 0 {
             group.others.resize(others, (0, 0));
-            for (sum, measure) in group.others.iter_mut().zip(measured.others) {
+            for (sum, measure) in group.others.iter_mut().zip(key.others) {
                 sum.0 += measure.usage_bytes;
                 sum.1 += measure.real_bytes;
             }
@@ -451,80 +449,106 @@ impl Aggregate {
 
     /// Whether the key is expired, where that can be told.
     #[inline(always)]
-    fn observe_expiry(&mut self, record: &KeyRecord<'_>) -> bool {
-        let Some(at_ms) = record.expire_at_ms else { return false };
+    fn observe_expiry(&mut self, key: &Measured<'_>) -> bool {
+        if !key.has.knows(Has::EXPIRY) {
+            return false;
+        }
         let bucket = match self.options.now_ms {
             Some(now_ms) => {
-                let left = at_ms.saturating_sub(now_ms);
+                let left = key.expire_at_ms.saturating_sub(now_ms);
                 // As many as have ended by then: a search would have to guess its way.
                 EXPIRY_BUCKETS.iter().map(|(until, _)| usize::from(left > *until)).sum()
             }
             None => EXPIRY_BUCKETS.len() + 1,
         };
-        self.expiring[bucket].add(record);
+        self.expiring[bucket].add(key);
         bucket == 0
     }
 
+    /// How hot or idle the key is, where the dump has it.
     #[inline(always)]
-    fn observe_heat(&mut self, record: &KeyRecord<'_>) {
-        let footprint = record.footprint_bytes.unwrap_or(0);
-        if let Some(freq) = record.freq {
-            if self.freq.is_empty() {
-                self.freq.resize(256, (0, 0));
-            }
-            let (keys, bytes) = &mut self.freq[usize::from(freq)];
-            *keys += 1;
-            *bytes += footprint;
-            self.hottest.observe(u64::from(freq) << 48 | footprint.min((1 << 48) - 1), self.options.dump, record);
-            self.slots[usize::from(record.slot)].estimated_hits += estimated_hits(freq);
-            if freq >= HOT_COUNTER && self.options.big.is_big(record) {
-                let measure = estimated_hits(freq).saturating_mul(footprint);
-                self.hot_and_big.observe(measure, self.options.dump, record);
-            }
+    fn observe_heat(&mut self, key: &Measured<'_>) {
+        if key.has.knows(Has::FREQ) {
+            self.observe_freq(key);
         }
-        if let Some(seconds) = record.idle_seconds {
-            if self.idle.is_empty() {
-                self.idle.resize(IDLE_BUCKETS.len() + 1, (0, 0));
-            }
-            let bucket = IDLE_BUCKETS.iter().position(|(until, _)| seconds < *until).unwrap_or(IDLE_BUCKETS.len());
-            self.idle[bucket].0 += 1;
-            self.idle[bucket].1 += footprint;
-            if seconds >= COLD_SECONDS {
-                self.coldest.observe(footprint.saturating_mul(seconds), self.options.dump, record);
-            }
+        if key.has.knows(Has::IDLE) {
+            self.observe_idle(key);
         }
     }
 
-    // By value, as in `TopKeys`.
+    #[inline(never)]
+    fn observe_freq(&mut self, key: &Measured<'_>) {
+        let (freq, footprint) = (key.freq, key.footprint_bytes);
+        if self.freq.is_empty() {
+            self.freq.resize(256, (0, 0));
+        }
+        let (keys, bytes) = &mut self.freq[usize::from(freq)];
+        *keys += 1;
+        *bytes += footprint;
+        let dump = self.options.dump;
+        let measure = u64::from(freq) << 48 | footprint.min((1 << 48) - 1);
+        self.hottest.observe_with(measure, dump, (key.db, key.key), || top_key(dump, key));
+        self.slots[usize::from(key.slot)].estimated_hits += estimated_hits(freq);
+        if freq >= HOT_COUNTER && self.is_big(key) {
+            let measure = estimated_hits(freq).saturating_mul(footprint);
+            self.hot_and_big.observe_with(measure, dump, (key.db, key.key), || top_key(dump, key));
+        }
+    }
+
+    #[inline(never)]
+    fn observe_idle(&mut self, key: &Measured<'_>) {
+        let (seconds, footprint) = (key.idle_seconds, key.footprint_bytes);
+        if self.idle.is_empty() {
+            self.idle.resize(IDLE_BUCKETS.len() + 1, (0, 0));
+        }
+        let bucket = IDLE_BUCKETS.iter().position(|(until, _)| seconds < *until).unwrap_or(IDLE_BUCKETS.len());
+        self.idle[bucket].0 += 1;
+        self.idle[bucket].1 += footprint;
+        if seconds >= COLD_SECONDS {
+            let dump = self.options.dump;
+            let measure = footprint.saturating_mul(seconds);
+            self.coldest.observe_with(measure, dump, (key.db, key.key), || top_key(dump, key));
+        }
+    }
+
+    #[inline(always)]
+    fn is_big(&self, key: &Measured<'_>) -> bool {
+        let memory = key.footprint_bytes.max(key.memory_bytes);
+        self.options.big.is_big(key.type_index, memory, key.elements, key.largest_element_bytes)
+    }
+
     #[cold]
-    fn observe_big(&mut self, record: KeyRecord<'_>, value: StoredValue<'_>) {
+    fn observe_big(&mut self, key: &Measured<'_>, value: &StoredValue<'_>) {
+        let record = key.record();
         let crossed = self.options.big.crossed(&record);
         let critical = crossed.iter().any(|crossed| crossed.severity == Severity::Critical);
         let percent = crossed.iter().map(|crossed| crossed.percent_of_warning).max().unwrap_or(0);
-        let group = self.group(&record);
+        let group = self.group(key);
         group.big.0 += 1;
         group.big.1 += u64::from(critical);
         let measure = u64::from(critical) << 63 | percent.min(u64::MAX >> 2);
-        self.gravest.observe_with(measure, self.options.dump, &record, || CompressionSample::of(&value));
+        let dump = self.options.dump;
+        let kept = || TopKey::new(dump, &record, CompressionSample::of(value));
+        self.gravest.observe_with(measure, dump, (key.db, key.key), kept);
     }
 
     #[cold]
-    fn observe_misplaced(&mut self, record: KeyRecord<'_>) {
+    fn observe_misplaced(&mut self, slot: u16, name: &[u8]) {
         if self.misplaced.len() >= MISPLACED
-            && self.misplaced.last().is_some_and(|(slot, key)| (*slot, &**key) <= (record.slot, record.key))
+            && self.misplaced.last().is_some_and(|(last, key)| (*last, &**key) <= (slot, name))
         {
             return;
         }
-        self.misplaced.insert((record.slot, record.key.into()));
+        self.misplaced.insert((slot, name.into()));
         if self.misplaced.len() > MISPLACED {
             self.misplaced.pop_last();
         }
     }
 
     #[cold]
-    fn observe_watched(&mut self, record: KeyRecord<'_>) {
-        let found = Found { key: TopKey::new(self.options.dump, &record, None), keys: 1 };
-        add_found(&mut self.found, record.key.into(), found);
+    fn observe_watched(&mut self, key: &Measured<'_>) {
+        let found = Found { key: top_key(self.options.dump, key), keys: 1 };
+        add_found(&mut self.found, key.key.into(), found);
     }
 
     #[cold]
@@ -542,6 +566,10 @@ impl Aggregate {
     }
 }
 
+fn top_key(dump: usize, key: &Measured<'_>) -> TopKey {
+    TopKey::new(dump, &key.record(), None)
+}
+
 fn add_found(names: &mut FoundNames, name: Box<[u8]>, found: Found) {
     match names.entry(name) {
         Entry::Vacant(place) => {
@@ -556,8 +584,10 @@ pub(super) const MODULE_INDEX: usize = ValueType::PLAIN.len();
 /// Number of encodings, and one more for keys that have none because their value is broken.
 pub(super) const ENCODINGS: usize = Encoding::ALL.len() + 1;
 
-pub(super) fn group_index(value_type: ValueType, encoding: Option<Encoding>) -> usize {
-    value_type.index() * ENCODINGS + encoding.map_or(ENCODINGS - 1, |encoding| encoding as usize)
+/// The place of a plain type's group by [`ValueType::index`]; beyond the end for modules.
+#[inline(always)]
+pub(super) fn group_index(type_index: usize, encoding: Option<Encoding>) -> usize {
+    type_index * ENCODINGS + encoding.map_or(ENCODINGS - 1, |encoding| encoding as usize)
 }
 
 /// A hash of a key's name, the same on every machine: eight bytes at a time, multiplied and folded.
@@ -579,60 +609,60 @@ pub fn name_hash(key: &[u8]) -> u64 {
 }
 
 /// The bit that stands for a type in a pattern's set of types.
-pub fn type_bit(value_type: ValueType) -> u16 {
-    1 << value_type.index()
+pub fn type_bit(type_index: usize) -> u16 {
+    1 << type_index
 }
 
 impl Fold for Aggregate {
-    #[inline(always)]
-    fn observe(&mut self, measured: &Measured<'_>, value: StoredValue<'_>) {
-        let record = &measured.record;
-        let footprint = record.footprint_bytes.unwrap_or(0);
-        if let Some(fault) = measured.fault {
-            self.observe_damage(record.key, fault);
+    // By itself, so that its registers are its own: what leads here needs all of them, too.
+    #[inline(never)]
+    fn observe(&mut self, key: &Measured<'_>, value: &StoredValue<'_>) {
+        if let Some(fault) = key.fault {
+            self.observe_damage(key.key, fault);
         }
-        if self.recent_database != record.db {
-            self.settle_database(record.db);
+        if self.recent_database != key.db {
+            self.settle_database(key.db);
         }
-        self.observe_group(measured);
-        if self.options.big.is_big(record) {
-            self.observe_big(*record, value);
+        self.observe_group(key);
+        if self.is_big(key) {
+            self.observe_big(key, value);
         }
-        let slot = &mut self.slots[usize::from(record.slot)];
+        let slot = &mut self.slots[usize::from(key.slot)];
         slot.keys += 1;
-        slot.footprint_bytes += footprint;
+        slot.footprint_bytes += key.footprint_bytes;
         if self.options.compare_names {
-            slot.names = slot.names.wrapping_add(name_hash(record.key));
+            slot.names = slot.names.wrapping_add(name_hash(key.key));
         }
-        if let Some(saving) = &measured.saving {
-            self.savings.observe(saving, footprint);
+        if let Some(saving) = &key.saving {
+            self.savings.observe(saving, key.footprint_bytes);
         }
-        self.contents.observe(record.slot, record.key, measured.tag, footprint);
+        self.contents.observe(key.slot, key.key, key.tag, key.footprint_bytes);
         if let Some(own) = &self.options.own_slots
-            && !own[usize::from(record.slot)]
+            && !own[usize::from(key.slot)]
         {
-            self.observe_misplaced(*record);
+            self.observe_misplaced(key.slot, key.key);
         }
         if let Some(watch) = &self.options.watch
-            && watch.has(record)
+            && watch.has(key.slot, key.key)
         {
-            self.observe_watched(*record);
+            self.observe_watched(key);
         }
-        let expired = self.observe_expiry(record);
-        self.observe_heat(record);
+        let expired = self.observe_expiry(key);
+        self.observe_heat(key);
         let dump = self.options.dump;
-        self.biggest_of_type[record.value_type.index()].observe(footprint, dump, record);
-        if record.value_type != ValueType::String {
-            self.longest.observe(record.elements.unwrap_or(0), dump, record);
+        let name = (key.db, key.key);
+        self.biggest_of_type[key.type_index].observe_with(key.footprint_bytes, dump, name, || top_key(dump, key));
+        if key.type_index != ValueType::String.index() {
+            self.longest.observe_with(key.elements, dump, name, || top_key(dump, key));
         }
         self.patterns.observe(
-            record.key,
+            key.key,
             &PatternKey {
-                memory_bytes: footprint,
-                serialized_bytes: record.serialized_bytes,
-                elements: record.elements.unwrap_or(0),
-                type_bit: type_bit(record.value_type),
-                persistent: record.expire_at_ms.is_none(),
+                memory_bytes: key.footprint_bytes,
+                serialized_bytes: key.serialized_bytes,
+                elements: key.elements,
+                type_bit: type_bit(key.type_index),
+                persistent: !key.has.knows(Has::EXPIRY),
                 expired,
             },
         );

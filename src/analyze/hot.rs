@@ -11,7 +11,6 @@ use super::summary::{BucketRow, KeyRow};
 use super::thresholds::Severity;
 use super::top::TopKey;
 use crate::cluster::slot::{SLOTS, slot_of};
-use crate::record::KeyRecord;
 
 /// Counter of a new key (`LFU_INIT_VAL`).
 const LFU_INITIAL: u8 = 5;
@@ -77,8 +76,8 @@ impl Watch {
 
     /// Whether the key is one of them.
     #[inline]
-    pub fn has(&self, record: &KeyRecord<'_>) -> bool {
-        self.slots[usize::from(record.slot)] && self.names.contains(record.key)
+    pub fn has(&self, slot: u16, name: &[u8]) -> bool {
+        self.slots[usize::from(slot)] && self.names.contains(name)
     }
 }
 

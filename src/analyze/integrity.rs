@@ -50,8 +50,8 @@ pub struct Integrity {
 }
 
 impl Fold for Integrity {
-    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
-        let record = &measured.record;
+    fn observe(&mut self, measured: &Measured<'_>, _: &StoredValue<'_>) {
+        let record = &measured.record();
         if let Some(fault) = measured.fault {
             self.damaged += 1;
             self.listed.push(Damage {

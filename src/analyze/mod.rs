@@ -37,7 +37,7 @@ use crate::rdb::StoredValue;
 /// Something that is gathered from keys in any order.
 pub trait Fold: Send {
     /// Takes a key into account, whose value the dump has as `value`.
-    fn observe(&mut self, measured: &Measured<'_>, value: StoredValue<'_>);
+    fn observe(&mut self, measured: &Measured<'_>, value: &StoredValue<'_>);
     /// Takes over what another gathered.
     fn merge(&mut self, other: Self);
     /// The dump has been read: what only serves to take keys into account can go.
@@ -46,6 +46,6 @@ pub trait Fold: Send {
 
 /// Gathers nothing.
 impl Fold for () {
-    fn observe(&mut self, _: &Measured<'_>, _: StoredValue<'_>) {}
+    fn observe(&mut self, _: &Measured<'_>, _: &StoredValue<'_>) {}
     fn merge(&mut self, (): ()) {}
 }

@@ -18,7 +18,7 @@ pub(super) mod groups {
         for ((kind, encoding), group) in Vec::<((ValueType, Option<Encoding>), Box<Group>)>::deserialize(deserializer)?
         {
             *groups
-                .get_mut(group_index(kind, encoding))
+                .get_mut(group_index(kind.index(), encoding))
                 .ok_or_else(|| de::Error::custom(format!("{kind} is not grouped by encoding")))? = Some(group);
         }
         Ok(groups)

@@ -160,13 +160,13 @@ impl BigThresholds {
         TYPE_NAMES.into_iter().zip(&self.types)
     }
 
-    /// Whether a key is big.
+    /// Whether a key of the type with this [`ValueType::index`] is big with so much memory, so many elements, and the largest of so many bytes.
     #[inline(always)]
-    pub fn is_big(&self, record: &KeyRecord<'_>) -> bool {
-        let limits = self.of(record.value_type);
-        memory(record) > limits.memory_bytes.warning
-            || record.elements.unwrap_or(0) > limits.elements.warning
-            || record.largest_element_bytes.unwrap_or(0) > limits.largest_element_bytes.warning
+    pub fn is_big(&self, type_index: usize, memory: u64, elements: u64, largest_element_bytes: u64) -> bool {
+        let limits = &self.types[type_index];
+        memory > limits.memory_bytes.warning
+            || elements > limits.elements.warning
+            || largest_element_bytes > limits.largest_element_bytes.warning
     }
 
     /// What a key is big by; nothing if it is not big.
@@ -327,7 +327,9 @@ mod tests {
         let thresholds = BigThresholds::default();
         let crossed = |record: KeyRecord<'_>| {
             let crossed = thresholds.crossed(&record);
-            assert_eq!(!crossed.is_empty(), thresholds.is_big(&record));
+            let (elements, largest) = (record.elements.unwrap_or(0), record.largest_element_bytes.unwrap_or(0));
+            let is_big = thresholds.is_big(record.value_type.index(), memory(&record), elements, largest);
+            assert_eq!(!crossed.is_empty(), is_big);
             crossed
         };
         let set = of_type(ValueType::Set);

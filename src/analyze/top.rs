@@ -131,40 +131,27 @@ impl TopKeys {
     /// Considers a key.
     #[inline(always)]
     pub fn observe(&mut self, measure: u64, dump: usize, record: &KeyRecord<'_>) {
-        self.observe_with(measure, dump, record, || None);
+        self.observe_with(measure, dump, (record.db, record.key), || TopKey::new(dump, record, None));
     }
 
-    /// The same; `sample` is called only for a key that is kept.
+    /// Considers the key of that database and name; `key` is called only if it is kept.
     #[inline(always)]
-    pub fn observe_with(
-        &mut self,
-        measure: u64,
-        dump: usize,
-        record: &KeyRecord<'_>,
-        sample: impl FnOnce() -> Option<CompressionSample>,
-    ) {
+    pub fn observe_with(&mut self, measure: u64, dump: usize, name: (u64, &[u8]), key: impl FnOnce() -> TopKey) {
         let (worst, ..) = self.threshold;
         let rank = u64::MAX - measure;
-        if rank < worst || rank == worst && (rank, dump, record.db, name_start(record.key)) <= self.threshold {
-            self.consider(rank, dump, *record, sample);
+        if rank < worst || rank == worst && (rank, dump, name.0, name_start(name.1)) <= self.threshold {
+            self.consider(rank, dump, name, key);
         }
     }
 
-    // By value, so that the caller need not have all of the record in memory for each key.
     #[cold]
-    fn consider(
-        &mut self,
-        rank: u64,
-        dump: usize,
-        record: KeyRecord<'_>,
-        sample: impl FnOnce() -> Option<CompressionSample>,
-    ) {
+    fn consider(&mut self, rank: u64, dump: usize, (db, name): (u64, &[u8]), key: impl FnOnce() -> TopKey) {
         let full = self.heap.len() >= self.limit;
-        if full && self.heap.peek().is_some_and(|worst| worst.rank() <= (rank, dump, record.db, record.key)) {
+        if full && self.heap.peek().is_some_and(|worst| worst.rank() <= (rank, dump, db, name)) {
             return;
         }
         if rank != u64::MAX {
-            self.insert(Ranked { measure: u64::MAX - rank, key: TopKey::new(dump, &record, sample()) });
+            self.insert(Ranked { measure: u64::MAX - rank, key: key() });
         }
     }
 

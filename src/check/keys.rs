@@ -148,8 +148,8 @@ impl KeySums {
 
 impl Fold for KeySums {
     #[inline]
-    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
-        let record = &measured.record;
+    fn observe(&mut self, measured: &Measured<'_>, _: &StoredValue<'_>) {
+        let record = &measured.record();
         let size = size_of(record);
         if size.0 > self.least.0 || size.1 > self.least.1 {
             self.observe_large(record, size);
@@ -212,7 +212,7 @@ pub struct Checked {
 
 impl Fold for Checked {
     #[inline]
-    fn observe(&mut self, measured: &Measured<'_>, value: StoredValue<'_>) {
+    fn observe(&mut self, measured: &Measured<'_>, value: &StoredValue<'_>) {
         self.aggregate.observe(measured, value);
         self.keys.observe(measured, value);
         self.integrity.observe(measured, value);

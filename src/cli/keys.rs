@@ -115,9 +115,9 @@ struct FilteredTop<'f> {
 }
 
 impl Fold for FilteredTop<'_> {
-    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
+    fn observe(&mut self, measured: &Measured<'_>, _: &StoredValue<'_>) {
         self.damaged_keys += u64::from(measured.fault.is_some());
-        let record = &measured.record;
+        let record = &measured.record();
         if let Some(top) = &mut self.top
             && self.filter.matches(record, self.now_ms)
         {

@@ -41,9 +41,9 @@ pub struct Named<'n> {
 }
 
 impl Fold for Named<'_> {
-    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
-        if self.names.contains(measured.record.key) {
-            self.found.push(TopKey::new(self.dump, &measured.record, None));
+    fn observe(&mut self, measured: &Measured<'_>, _: &StoredValue<'_>) {
+        if self.names.contains(measured.key) {
+            self.found.push(TopKey::new(self.dump, &measured.record(), None));
         }
     }
 

@@ -3,7 +3,8 @@
 //! A slot is CRC-16/XMODEM of the key, modulo 16384. If the key has a hash tag, only that is
 //! hashed: what stands between the first `{` and the first `}` after it, unless it is empty.
 //!
-//! This runs once for every key of a dump, so the CRC takes eight bytes at a time.
+//! This runs once for every key of a dump, so the CRC takes eight bytes at a time, and where the processor can, all of a
+//! name at once.
 
 /// Number of hash slots of a cluster: slots are 0 to 16383.
 pub const SLOTS: u16 = 16384;
@@ -21,8 +22,17 @@ pub fn slot_of(key: &[u8]) -> u16 {
 }
 
 /// The slot of `key` and its hash tag, if it has one.
-#[inline]
+#[inline(always)]
 pub fn slot_and_tag(key: &[u8]) -> (u16, Option<&[u8]>) {
+    #[cfg(target_arch = "x86_64")]
+    if whole::can_take(key) {
+        #[allow(unsafe_code)]
+        // SAFETY: the processor has the instructions, and the name is not too long.
+        let (has_brace, crc) = unsafe { whole::scan(key) };
+        if !has_brace {
+            return (crc % SLOTS, None);
+        }
+    }
     let tag = hash_tag(key);
     (crc16(tag.unwrap_or(key)) % SLOTS, tag)
 }
@@ -43,7 +53,7 @@ pub fn hash_tag(key: &[u8]) -> Option<&[u8]> {
 #[inline]
 fn crc16(bytes: &[u8]) -> u16 {
     #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("pclmulqdq") && bytes.len() <= 8 * (carryless::FACTORS.len() + 1) {
+    if std::arch::is_x86_feature_detected!("pclmulqdq") && bytes.len() <= 8 * carryless::FACTORS.len() {
         #[allow(unsafe_code)]
         // SAFETY: the processor has the instruction.
         return unsafe { carryless::crc16(bytes) };
@@ -73,14 +83,13 @@ mod carryless {
         __m128i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_unpackhi_epi64, _mm_xor_si128,
     };
 
-    use super::{POLYNOMIAL, advance, words};
+    use super::{POLYNOMIAL, words};
 
-    /// `FACTORS[i]` is x to the power of `64 * (i + 1)` modulo the polynomial: what a word counts that so many words
-    /// follow.
-    pub(super) static FACTORS: [i64; 15] = {
-        let mut factors = [0; 15];
+    /// `FACTORS[i]` is x to the power of `64 * i` modulo the polynomial: what a word counts that so many words follow.
+    pub(super) static FACTORS: [i64; 16] = {
+        let mut factors = [1; 16];
         let mut power: u16 = 1;
-        let mut i = 0;
+        let mut i = 1;
         while i < factors.len() {
             let mut bit = 0;
             while bit < 64 {
@@ -93,23 +102,104 @@ mod carryless {
         factors
     };
 
-    /// The CRC of at most as many words as there are factors, and one more.
+    /// x to the power of 80 divided by the polynomial, without its highest bit (Barrett's factor).
+    const QUOTIENT: i64 = {
+        let mut quotient = 0u64;
+        // The polynomial goes into x to the power of 16 once. With each further zero the rest doubles.
+        let mut rest = POLYNOMIAL;
+        let mut bit = 0;
+        while bit < 64 {
+            let once = rest & 0x8000 != 0;
+            rest = if once { rest << 1 ^ POLYNOMIAL } else { rest << 1 };
+            quotient = quotient << 1 | once as u64;
+            bit += 1;
+        }
+        quotient as i64
+    };
+
+    /// The CRC of at most as many words as there are factors.
     #[target_feature(enable = "pclmulqdq")]
     pub(super) fn crc16(bytes: &[u8]) -> u16 {
         let (head, words) = words(bytes);
-        let Some((last, words)) = words.split_last() else { return advance(0, head) };
         let factors = &FACTORS[..=words.len()];
-        let times = |word: i64, factor: i64| -> __m128i {
-            _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(word), _mm_cvtsi64_si128(factor))
-        };
-        // The products are independent of each other; their sum has 79 bits.
-        let mut sum = times(head as i64, factors[words.len()]);
+        // The products are independent of each other; their sum has 80 bits at most.
+        let mut sum = times(_mm_cvtsi64_si128(head as i64), _mm_cvtsi64_si128(factors[words.len()]));
         for (word, factor) in words.iter().zip(factors[..words.len()].iter().rev()) {
-            sum = _mm_xor_si128(sum, times(i64::from_be_bytes(*word), *factor));
+            let word = _mm_cvtsi64_si128(i64::from_be_bytes(*word));
+            sum = _mm_xor_si128(sum, times(word, _mm_cvtsi64_si128(*factor)));
         }
-        let high = _mm_cvtsi128_si64(_mm_unpackhi_epi64(sum, sum));
-        let sum = _mm_xor_si128(sum, times(high, FACTORS[0]));
-        advance(0, (_mm_cvtsi128_si64(sum) ^ i64::from_be_bytes(*last)) as u64)
+        remainder(sum)
+    }
+
+    #[inline]
+    #[target_feature(enable = "pclmulqdq")]
+    fn times(one: __m128i, other: __m128i) -> __m128i {
+        _mm_clmulepi64_si128::<0>(one, other)
+    }
+
+    /// The CRC of a message that is congruent to `sum`, of 80 bits at most.
+    #[inline]
+    #[target_feature(enable = "pclmulqdq")]
+    pub(super) fn remainder(sum: __m128i) -> u16 {
+        let high = times(_mm_unpackhi_epi64(sum, sum), _mm_cvtsi64_si128(FACTORS[1]));
+        let word = _mm_xor_si128(sum, high);
+        // How often the polynomial is in the word with 16 zeros behind it, and what is left over.
+        let times_quotient = times(word, _mm_cvtsi64_si128(QUOTIENT));
+        let often = _mm_xor_si128(_mm_unpackhi_epi64(times_quotient, times_quotient), word);
+        _mm_cvtsi128_si64(times(often, _mm_cvtsi64_si128(POLYNOMIAL as i64))) as u16
+    }
+}
+
+/// A name of up to 64 bytes in one register: no loop, whose end would be another for each name.
+#[cfg(target_arch = "x86_64")]
+mod whole {
+    use std::arch::x86_64::{
+        __m512i, _mm_xor_si128, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_xor_si256,
+        _mm512_castsi512_si256, _mm512_clmulepi64_epi128, _mm512_cmpeq_epi8_mask, _mm512_extracti64x4_epi64,
+        _mm512_maskz_loadu_epi8, _mm512_set_epi64, _mm512_set1_epi8, _mm512_set4_epi32, _mm512_shuffle_epi8,
+        _mm512_xor_si512,
+    };
+
+    use super::carryless::{FACTORS, remainder};
+
+    const BYTES: usize = 64;
+
+    /// Whether `name` fits, and the processor has what is needed.
+    #[inline(always)]
+    pub(super) fn can_take(name: &[u8]) -> bool {
+        // An empty name would have no byte to be loaded.
+        (1..=BYTES).contains(&name.len())
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("vpclmulqdq")
+            && std::arch::is_x86_feature_detected!("pclmulqdq")
+    }
+
+    /// Whether there is a `{` in `name`, and the CRC of all of it.
+    #[target_feature(enable = "avx512f,avx512bw,vpclmulqdq,pclmulqdq")]
+    pub(super) fn scan(name: &[u8]) -> (bool, u16) {
+        // Flush right: leading zero bytes leave an initial CRC of 0 as it is.
+        let zeros = BYTES - name.len();
+        let start = name.as_ptr().wrapping_sub(zeros).cast();
+        #[allow(unsafe_code)]
+        // SAFETY: what is loaded is the name, nothing of what lies before it.
+        let bytes = unsafe { _mm512_maskz_loadu_epi8(u64::MAX << zeros, start) };
+        let has_brace = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'{' as i8)) != 0;
+        let words = _mm512_shuffle_epi8(bytes, big_endian());
+        let [f0, f1, f2, f3, f4, f5, f6, f7, ..] = FACTORS;
+        let factors = _mm512_set_epi64(f0, f1, f2, f3, f4, f5, f6, f7);
+        let even = _mm512_clmulepi64_epi128::<0x00>(words, factors);
+        let odd = _mm512_clmulepi64_epi128::<0x11>(words, factors);
+        let sums = _mm512_xor_si512(even, odd);
+        let sums = _mm256_xor_si256(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums));
+        let sum = _mm_xor_si128(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums));
+        (has_brace, remainder(sum))
+    }
+
+    /// Turns the bytes of each word around.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn big_endian() -> __m512i {
+        _mm512_set4_epi32(0x0809_0a0b, 0x0c0d_0e0f, 0x0001_0203, 0x0405_0607)
     }
 }
 

@@ -69,8 +69,8 @@ impl Pieces {
 }
 
 impl Fold for Pieces {
-    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
-        let record = &measured.record;
+    fn observe(&mut self, measured: &Measured<'_>, _: &StoredValue<'_>) {
+        let record = &measured.record();
         if record.db != self.split.db {
             return;
         }
@@ -116,7 +116,7 @@ impl Fold for Pieces {
 
 /// Several splits in one pass.
 impl Fold for Vec<Pieces> {
-    fn observe(&mut self, measured: &Measured<'_>, value: StoredValue<'_>) {
+    fn observe(&mut self, measured: &Measured<'_>, value: &StoredValue<'_>) {
         self.iter_mut().for_each(|pieces| pieces.observe(measured, value));
     }
 

@@ -12,6 +12,8 @@ pub struct Place {
     pub db: u64,
     database: Filling,
     slot: Option<(u64, Filling)>,
+    /// How often other tables have come: tells these from those before.
+    tables: u64,
 }
 
 /// A table by the dump's hint, and how far it has been filled.
@@ -32,17 +34,19 @@ impl Filling {
 impl Place {
     /// The keys that follow are of database `db`.
     pub fn select_db(&mut self, db: u64) {
-        *self = Place { db, ..Place::default() };
+        *self = Place { db, tables: self.tables + 1, ..Place::default() };
     }
 
     /// The database holds so many keys, and so many with an expiry.
     pub fn resize_db(&mut self, keys: u64, expires: u64) {
         self.database = Filling::new(keys, expires);
+        self.tables += 1;
     }
 
     /// The keys that follow are of this slot, which holds so many.
     pub fn enter_slot(&mut self, slot: u64, keys: u64, expires: u64) {
         self.slot = Some((slot, Filling::new(keys, expires)));
+        self.tables += 1;
     }
 
     /// A key has passed.
@@ -71,7 +75,8 @@ const UNKNOWN_SHARE: u64 = 11;
 pub struct KeyTables {
     per_slot: bool,
     slots_to_keys: bool,
-    hint: Option<(u64, u64)>,
+    /// [`Place::tables`] of the shares below; none at first.
+    tables: Option<u64>,
     main: Shares,
     expires: Shares,
 }
@@ -82,31 +87,40 @@ impl KeyTables {
         let per_slot = model.options().cluster
             && (model.options().server.family().at_least(Family::R74) || model.options().server.family().is_valkey());
         let slots_to_keys = model.options().cluster && model.options().server.family() <= Family::R62;
-        KeyTables { per_slot, slots_to_keys, hint: None, main: Shares::default(), expires: Shares::default() }
+        KeyTables { per_slot, slots_to_keys, tables: None, main: Shares::default(), expires: Shares::default() }
     }
 
-    /// Bytes of the key tables that fall to the next key at `place`. The shares of all keys add up to the tables.
+    /// Bytes of the key tables that fall to the next key at `place`. The shares of all keys add up to the tables. All places
+    /// have to be of one dump.
     #[inline(always)]
     pub fn share(&mut self, model: &Model, place: &Place, key_len: u64, expires: bool) -> u64 {
-        let filling = match (&place.slot, self.per_slot) {
-            (Some((_, filling)), true) => filling,
+        let filling = match &place.slot {
+            Some((_, filling)) if self.per_slot => filling,
             _ => &place.database,
         };
-        let of_slots = if self.slots_to_keys { slots_to_keys(model, key_len) } else { 0 };
-        let Some(hint) = filling.hint else {
-            return UNKNOWN_SHARE + if expires { UNKNOWN_SHARE } else { 0 } + of_slots;
-        };
-        if self.hint != Some(hint) {
-            let (main, expires) = table_bytes(model, hint, self.per_slot && place.slot.is_some());
-            self.hint = Some(hint);
-            self.main = Shares::new(main, hint.0.min(MAX_KEYS));
-            self.expires = Shares::new(expires, hint.1.min(MAX_KEYS));
+        if self.tables != Some(place.tables) {
+            self.enter(model, filling.hint, place);
         }
-        let mut bytes = self.main.of(filling.keys) + of_slots;
+        let mut bytes = self.main.of(filling.keys);
         if expires {
             bytes += self.expires.of(filling.expires);
         }
+        if self.slots_to_keys {
+            bytes += slots_to_keys(model, key_len);
+        }
         bytes
+    }
+
+    #[cold]
+    fn enter(&mut self, model: &Model, hint: Option<(u64, u64)>, place: &Place) {
+        self.tables = Some(place.tables);
+        (self.main, self.expires) = match hint {
+            None => (Shares::UNKNOWN, Shares::UNKNOWN),
+            Some(hint) => {
+                let (main, expires) = table_bytes(model, hint, self.per_slot && place.slot.is_some());
+                (Shares::new(main, hint.0.min(MAX_KEYS)), Shares::new(expires, hint.1.min(MAX_KEYS)))
+            }
+        };
     }
 }
 
@@ -126,6 +140,10 @@ struct Shares {
 }
 
 impl Shares {
+    /// Of tables whose size is not known.
+    const UNKNOWN: Shares =
+        Shares { bytes: UNKNOWN_SHARE * MAX_KEYS, keys: MAX_KEYS, each: UNKNOWN_SHARE, left: 0, next: 0, remainder: 0 };
+
     fn new(bytes: u64, keys: u64) -> Shares {
         let each = bytes.checked_div(keys).unwrap_or(0);
         let left = bytes.checked_rem(keys).unwrap_or(0);

@@ -22,7 +22,7 @@ pub mod thresholds;
 
 pub use alloc::Allocator;
 pub use keyspace::{KeyTables, Place};
-pub use meter::{Measure, Meter, Near, Saving, TypedMeter, Waste};
+pub use meter::{Measure, Meter, Near, Saving, Text, TypedMeter, Waste};
 pub use model::{Cost, KeyFacts, Model, ModelOptions};
 pub use server::{Family, Server};
 pub use thresholds::{Setting, Thresholds};

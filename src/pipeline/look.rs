@@ -79,11 +79,10 @@ impl Setup<PrintFold> for Prints {
 }
 
 impl Fold for PrintFold {
-    fn observe(&mut self, measured: &Measured<'_>, _: StoredValue<'_>) {
-        let record = &measured.record;
-        let slot = &mut self.slots[usize::from(record.slot)];
+    fn observe(&mut self, measured: &Measured<'_>, _: &StoredValue<'_>) {
+        let slot = &mut self.slots[usize::from(measured.slot)];
         slot.keys += 1;
-        slot.names = slot.names.wrapping_add((self.hash)(record.key));
+        slot.names = slot.names.wrapping_add((self.hash)(measured.key));
     }
 
     fn merge(&mut self, other: PrintFold) {

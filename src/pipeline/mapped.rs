@@ -1,6 +1,5 @@
 //! Reading a dump that is mapped into memory: boundaries ahead, spans decoded by whoever is free.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::facts::{Driver, checksum_bytes};
@@ -57,14 +56,14 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
     let models = job.setup.models(&driver.facts);
     let first_keys = || first_slots(reader.clone());
     let facts = driver.facts.clone();
-    let workers = Workers { idle: Mutex::new(Vec::new()), new: || Worker::new(job, &models, &facts, &first_keys) };
+    let workers = Workers::new(|| Worker::new(job, &models, &facts, &first_keys));
     let in_flight = AtomicUsize::new(0);
     // Some spans ahead keep every other thread busy while this one decodes a slow span itself.
     let ahead = (rayon::current_num_threads() - 1) * 4;
     let lost = map::lost_pages();
     let mut walker = reader.clone();
     let decode = |worker: &mut Worker<'_, F>, start: usize, end: usize, place: &Place, number: u64, crc: u64| {
-        let keys = worker.keys;
+        let keys = worker.yields.keys;
         let mut span = Reader::resume(&data[start..end], start as u64, header, place.db);
         walk(&mut span, &mut place.clone(), usize::MAX, Some((worker, job)));
         finish_span(job, worker, (start, end), number, crc, keys, map, lost);
@@ -92,7 +91,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
                 (end, stop)
             } else {
                 let mut worker = workers.take();
-                let keys = worker.keys;
+                let keys = worker.yields.keys;
                 let (end, stop) = walk(&mut walker, &mut driver.place, SPAN_BYTES, Some((&mut worker, job)));
                 let end = base + end;
                 push_between(job, driver.number(), crc_behind, behind.len());
@@ -153,13 +152,13 @@ fn finish_span<F: Fold>(
     map: &Map,
     lost: u64,
 ) {
-    let mut rows = job.ordered.take_rows(&mut worker.rows);
+    let mut rows = job.ordered.take_rows(&mut worker.yields.rows);
     if map::lost_pages() != lost {
         rows.clear(); // zeros may have been read for what was in the file
     }
     job.ordered.push(number, Piece { crc, bytes: (end - start) as u64, rows });
     map.release(start..end);
-    job.progress.advance((end - start) as u64, worker.keys - keys_before);
+    job.progress.advance((end - start) as u64, worker.yields.keys - keys_before);
 }
 
 /// A quick look at a dump that passes over every value; of standard input there is nothing to be seen beforehand. `hash`

@@ -30,10 +30,10 @@ use crate::analyze::Fold;
 use crate::cluster::slot_of;
 use crate::error::{DumpError, Error};
 use crate::input::{DumpInput, Opened};
-use crate::measure::Measurer;
+use crate::measure::{Measured, Measurer};
 use crate::memory::{Model, Place};
 use crate::rdb::crc64::checksum;
-use crate::rdb::{Fault, Item, KeyHead, RdbStr, Reader, StoredValue};
+use crate::rdb::{Fault, Item, KeyHead, RdbStr, Reader, StoredValue, TypeByte};
 use crate::record::KeyRecord;
 use crate::value::Depth;
 
@@ -77,14 +77,15 @@ pub struct ValuePrint {
 }
 
 impl ValuePrint {
-    fn new(head: &KeyHead<'_>, first: Option<u8>, bytes: u64, crc: u64) -> ValuePrint {
+    fn new(kind: TypeByte, first: Option<u8>, bytes: u64, crc: u64) -> ValuePrint {
         const LZF: u8 = 0xc3;
-        ValuePrint { stored_as: (head.kind.0, first == Some(LZF)), bytes, crc }
+        ValuePrint { stored_as: (kind.0, first == Some(LZF)), bytes, crc }
     }
 
-    fn of(head: &KeyHead<'_>, value: &StoredValue<'_>) -> ValuePrint {
-        let value = value.data.get(value.from..value.end).unwrap_or_default();
-        ValuePrint::new(head, value.first().copied(), value.len() as u64, checksum(value))
+    #[cold]
+    fn of(value: &StoredValue<'_>) -> ValuePrint {
+        let bytes = value.data.get(value.from..value.end).unwrap_or_default();
+        ValuePrint::new(value.kind, bytes.first().copied(), bytes.len() as u64, checksum(bytes))
     }
 }
 
@@ -240,6 +241,11 @@ impl<F: Fold> Job<'_, '_, F> {
 /// A worker's own state: used for one span at a time, then by whoever needs one.
 struct Worker<'m, F> {
     measurer: Measurer<'m>,
+    yields: Yield<F>,
+}
+
+/// What a worker's keys come to.
+struct Yield<F> {
     fold: F,
     rows: Vec<u8>,
     keys: u64,
@@ -255,10 +261,12 @@ impl<'m, F: Fold> Worker<'m, F> {
     ) -> Worker<'m, F> {
         Worker {
             measurer: Measurer::new(model, others).with_depth(job.setup.depth()),
-            fold: job.setup.fold(facts, first_keys),
-            rows: Vec::new(),
-            keys: 0,
-            now_ms: job.setup.now_ms(facts),
+            yields: Yield {
+                fold: job.setup.fold(facts, first_keys),
+                rows: Vec::new(),
+                keys: 0,
+                now_ms: job.setup.now_ms(facts),
+            },
         }
     }
 
@@ -269,46 +277,80 @@ impl<'m, F: Fold> Worker<'m, F> {
         job: &Job<'_, '_, F>,
         head: &KeyHead<'_>,
         place: &Place,
-        value: StoredValue<'_>,
+        value: &StoredValue<'_>,
         print: impl FnOnce() -> ValuePrint,
     ) {
-        let measured = self.measurer.measure(head, place);
-        self.fold.observe(&measured, value);
-        self.keys += 1;
-        if let Some(format) = job.format {
-            // Of a copy, so that the record need not be in memory where there are no rows.
-            let record = measured.record;
-            let print = format.wants_print().then(print);
-            format.row(RowDump { node: job.node, now_ms: self.now_ms, print }, &record, &mut self.rows);
+        self.yields.take(job, &self.measurer.measure(head, place), value, print);
+    }
+
+    /// Takes into account the keys with short strings at `reader`, up to `position` or the first of another kind.
+    #[inline(always)]
+    fn observe_strings(&mut self, job: &Job<'_, '_, F>, reader: &mut Reader<'_>, place: &mut Place, position: usize) {
+        if !self.measurer.takes_strings() {
+            return;
+        }
+        while let Some(string) = reader.next_string(position) {
+            let measured = self.measurer.measure_string(&string, place);
+            self.yields.take(job, &measured, &string.stored, || ValuePrint::of(&string.stored));
+            place.pass_key(string.expire_at_ms.is_some());
         }
     }
 }
 
-/// Workers that are not at work.
+impl<F: Fold> Yield<F> {
+    #[inline(always)]
+    fn take(
+        &mut self,
+        job: &Job<'_, '_, F>,
+        key: &Measured<'_>,
+        value: &StoredValue<'_>,
+        print: impl FnOnce() -> ValuePrint,
+    ) {
+        self.fold.observe(key, value);
+        self.keys += 1;
+        if let Some(format) = job.format {
+            let print = format.wants_print().then(print);
+            format.row(RowDump { node: job.node, now_ms: self.now_ms, print }, &key.record(), &mut self.rows);
+        }
+    }
+}
+
+/// Workers that are not at work: each thread has its own, whose sums stay in the caches of its core.
 struct Workers<'m, F, N> {
-    idle: Mutex<Vec<Worker<'m, F>>>,
+    /// By thread of the pool, then that of a thread outside, which can only be the one that drives.
+    idle: Vec<Mutex<Option<Worker<'m, F>>>>,
     new: N,
 }
 
 impl<'m, F: Fold, N: Fn() -> Worker<'m, F>> Workers<'m, F, N> {
+    fn new(new: N) -> Workers<'m, F, N> {
+        Workers { idle: (0..=rayon::current_num_threads()).map(|_| Mutex::new(None)).collect(), new }
+    }
+
+    fn own(&self) -> MutexGuard<'_, Option<Worker<'m, F>>> {
+        lock(&self.idle[rayon::current_thread_index().unwrap_or(self.idle.len() - 1)])
+    }
+
     fn take(&self) -> Worker<'m, F> {
-        lock(&self.idle).pop().unwrap_or_else(&self.new)
+        self.own().take().unwrap_or_else(&self.new)
     }
 
     fn give_back(&self, worker: Worker<'m, F>) {
-        lock(&self.idle).push(worker);
+        let before = self.own().replace(worker);
+        debug_assert!(before.is_none(), "a thread works on one span at a time");
     }
 
     /// All that the workers gathered, and the number of keys.
     fn finish(self) -> (F, u64) {
-        let mut workers = self.idle.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter();
-        let mut first = workers.next().unwrap_or_else(&self.new);
+        let idle = self.idle.into_iter();
+        let mut workers = idle.filter_map(|worker| worker.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let Yield { fold: mut first, mut keys, .. } = workers.next().unwrap_or_else(&self.new).yields;
         for worker in workers {
-            first.fold.merge(worker.fold);
-            first.keys += worker.keys;
+            first.merge(worker.yields.fold);
+            keys += worker.yields.keys;
         }
-        first.fold.rest();
-        (first.fold, first.keys)
+        first.rest();
+        (first, keys)
     }
 }
 
@@ -356,9 +398,13 @@ fn walk_locally<'a, 'm, F: Fold>(
     let start = reader.position();
     let mut head = KeyHead::default();
     loop {
-        if worker.is_none() {
-            let (keys, expires) = reader.skip_strings(start.saturating_add(target));
-            place.pass_keys(keys, expires);
+        let end = start.saturating_add(target);
+        match &mut worker {
+            None => {
+                let (keys, expires) = reader.skip_strings(end);
+                place.pass_keys(keys, expires);
+            }
+            Some((worker, job)) => worker.observe_strings(job, reader, place, end),
         }
         let before = reader.position();
         if before - start >= target {
@@ -382,7 +428,7 @@ fn walk_locally<'a, 'm, F: Fold>(
             None => reader.finish_value(),
             Some((worker, job)) => worker.measurer.read(reader, &head).map(|()| {
                 let value = reader.stored(&head);
-                worker.observe(job, &head, place, value, || ValuePrint::of(&head, &value));
+                worker.observe(job, &head, place, &value, || ValuePrint::of(&value));
             }),
         };
         if let Err(fault) = done {

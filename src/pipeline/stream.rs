@@ -2,7 +2,6 @@
 
 use std::io::{self, Read};
 use std::mem;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::facts::{Driver, checksum_bytes};
@@ -76,7 +75,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read, behind:
     let first = first_slots(Reader::resume(&input.bytes, input.base, header, 0));
     let first_keys = || first.clone();
     let facts = driver.facts.clone();
-    let workers = Workers { idle: Mutex::new(Vec::new()), new: || Worker::new(job, &models, &facts, &first_keys) };
+    let workers = Workers::new(|| Worker::new(job, &models, &facts, &first_keys));
     let in_flight = AtomicUsize::new(0);
     let threads = rayon::current_num_threads();
     rayon::in_place_scope_fifo(|scope| {
@@ -106,12 +105,12 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read, behind:
                 let (workers, in_flight) = (&workers, &in_flight);
                 let work = move || {
                     let mut worker = workers.take();
-                    let keys = worker.keys;
+                    let keys = worker.yields.keys;
                     let mut span = Reader::resume(&chunk, at, header, place.db);
                     walk(&mut span, &mut place.clone(), usize::MAX, Some((&mut worker, job)));
-                    let rows = job.ordered.take_rows(&mut worker.rows);
+                    let rows = job.ordered.take_rows(&mut worker.yields.rows);
                     job.ordered.push(number, Piece { crc: checksum(&chunk), bytes: chunk.len() as u64, rows });
-                    job.progress.advance(chunk.len() as u64, worker.keys - keys);
+                    job.progress.advance(chunk.len() as u64, worker.yields.keys - keys);
                     workers.give_back(worker);
                     in_flight.fetch_sub(1, Ordering::Relaxed);
                 };
@@ -281,9 +280,9 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
     let value_bytes = bytes - head_bytes as u64;
     match read {
         Ok(()) => {
-            worker.observe(job, &head, &driver.place, value, || {
+            worker.observe(job, &head, &driver.place, &value, || {
                 let (crc, first) = print.map_or((0, None), |(digest, first)| (digest.finalize(), first));
-                ValuePrint::new(&head, first, value_bytes, crc)
+                ValuePrint::new(head.kind, first, value_bytes, crc)
             });
             driver.place.pass_key(head.expire_at_ms.is_some());
         }
@@ -294,7 +293,7 @@ fn giant_record<'m, F: Fold, N: Fn() -> Worker<'m, F>>(
     }
     input.bytes = window;
     input.base += bytes - head_bytes as u64;
-    let rows = job.ordered.take_rows(&mut worker.rows);
+    let rows = job.ordered.take_rows(&mut worker.yields.rows);
     job.ordered.push(driver.number(), Piece { crc: digest.finalize(), bytes, rows });
     job.progress.advance(0, 1);
     workers.give_back(worker);

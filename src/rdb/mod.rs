@@ -33,6 +33,7 @@ pub use constants::{Dialect, Opcode, TypeByte};
 pub use cursor::{Cursor, SliceCursor, StreamCursor};
 pub use fault::{Fault, FaultKind};
 pub use header::Header;
+pub(crate) use reader::ShortString;
 pub use reader::{Item, KeyHead, Reader};
 pub use stored::StoredValue;
 pub use string::RdbStr;

@@ -87,6 +87,20 @@ pub struct KeyHead<'a> {
     pub value_at: u64,
 }
 
+/// A key whose value is a string, both in one of the shorter forms.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortString<'a> {
+    pub(crate) db: u64,
+    pub(crate) key: &'a [u8],
+    pub(crate) value: RdbStr<'a>,
+    pub(crate) expire_at_ms: Option<i64>,
+    pub(crate) freq: Option<u8>,
+    /// Offsets in the RDB stream of the record's first byte, and of the one behind it.
+    pub(crate) record_at: u64,
+    pub(crate) end_at: u64,
+    pub(crate) stored: StoredValue<'a>,
+}
+
 impl Default for KeyHead<'_> {
     /// Of a string without a name, at the start of a dump.
     #[inline]
@@ -289,32 +303,62 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Passes over keys with plainly stored strings, perhaps with an expiry, until one ends at `position` or behind it or
-    /// something else comes. Says how many keys there were, and how many with an expiry.
-    ///
-    /// Takes nothing that [`Reader::next_head`] and [`Reader::finish_value`] would not take, a fraction of their time, and is no
-    /// more than a short cut: most dumps are mostly such keys.
+    /// Passes over keys with short strings until one ends at `position` or behind it or something else comes. Says how many
+    /// keys there were, and how many with an expiry.
     pub(crate) fn skip_strings(&mut self, position: usize) -> (u64, u64) {
         let (mut keys, mut expires) = (0, 0);
-        if self.pending.is_some() {
-            return (keys, expires);
+        while let Some(string) = self.next_string(position) {
+            keys += 1;
+            expires += u64::from(string.expire_at_ms.is_some());
+        }
+        (keys, expires)
+    }
+
+    /// The next key with its value, if it begins before `position` and is a short string under a short name, neither of them
+    /// compressed; nothing has been read otherwise.
+    ///
+    /// Takes nothing that [`Reader::next_head`] and [`Reader::value`] would not take, a fraction of their time, and is no
+    /// more than a short cut: most dumps are mostly such keys.
+    #[inline(always)]
+    pub(crate) fn next_string(&mut self, position: usize) -> Option<ShortString<'a>> {
+        let start = self.cursor.position();
+        if start >= position || self.pending.is_some() {
+            return None;
         }
         let data = self.cursor.data();
-        let mut at = self.cursor.position();
-        while at < position {
-            let expiry = 9 * usize::from(data.get(at) == Some(&Opcode::EXPIRETIME_MS.0));
-            if data.get(at + expiry) != Some(&TypeByte::STRING.0) {
-                break;
-            }
-            let Some(end) = end_of_string(data, at + expiry + 1).and_then(|value| end_of_string(data, value)) else {
-                break;
-            };
-            at = end;
-            keys += 1;
-            expires += u64::from(expiry > 0);
+        let mut at = start;
+        let (mut expire_at_ms, mut freq) = (None, None);
+        prefetch(data, at);
+        let mut first = *data.get(at)?;
+        if first == Opcode::EXPIRETIME_MS.0 {
+            expire_at_ms = Some(i64::from_le_bytes(*data.get(at + 1..)?.first_chunk()?));
+            at += 9;
+            first = *data.get(at)?;
         }
-        self.cursor.seek(at);
-        (keys, expires)
+        if first == Opcode::FREQ.0 {
+            freq = Some(*data.get(at + 1)?);
+            at += 2;
+            first = *data.get(at)?;
+        }
+        if first != TypeByte::STRING.0 {
+            return None;
+        }
+        let (key, from) = short_string(data, at + 1)?;
+        let RdbStr::Raw(key) = key else { return None };
+        let (value, end) = short_string(data, from)?;
+        let record_at = self.cursor.offset();
+        self.cursor.seek(end);
+        let stored = StoredValue { kind: TypeByte::STRING, dialect: self.header.dialect, data, from, end };
+        Some(ShortString {
+            db: self.db,
+            record_at,
+            end_at: self.cursor.offset(),
+            expire_at_ms,
+            freq,
+            key,
+            value,
+            stored,
+        })
     }
 
     fn other_item(&mut self, opcode: Opcode, at: u64) -> Parse<Item<'a>> {
@@ -391,17 +435,38 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where the string at `at` ends, if it is within `data` and of the shorter forms: up to 16,383 bytes, or an integer.
+/// Asks for what comes soon behind `at`: where a string ends is known only once it has been read, so that a processor
+/// that has to wait for one waits for all.
 #[inline(always)]
-fn end_of_string(data: &[u8], at: usize) -> Option<usize> {
-    let first = *data.get(at)?;
-    let end = match first {
-        0..=0x3f => at + 1 + usize::from(first),
-        0x40..=0x7f => at + 2 + (usize::from(first & 0x3f) << 8 | usize::from(*data.get(at + 1)?)),
-        0xc0..=0xc2 => at + 1 + (1 << (first & 3)),
+fn prefetch(data: &[u8], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        const AHEAD: usize = 1536;
+        let soon = data.as_ptr().wrapping_add(at.wrapping_add(AHEAD));
+        #[allow(unsafe_code)]
+        // SAFETY: a hint, which reads nothing: it may be of any address.
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(soon.cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (data, at);
+}
+
+/// The string at `at` and where it ends, if it is within `data` and of the shorter forms: up to 16,383 bytes, or an integer.
+#[inline(always)]
+fn short_string(data: &[u8], at: usize) -> Option<(RdbStr<'_>, usize)> {
+    let rest = data.get(at..)?;
+    let (start, end) = match *rest.first()? {
+        len @ 0..=0x3f => (1, 1 + usize::from(len)),
+        high @ 0x40..=0x7f => (2, 2 + (usize::from(high & 0x3f) << 8 | usize::from(*rest.get(1)?))),
+        0xc0 => return Some((RdbStr::Int(i64::from(*rest.get(1)? as i8)), at + 2)),
+        0xc1 => return Some((RdbStr::Int(i64::from(i16::from_le_bytes(*rest[1..].first_chunk()?))), at + 3)),
+        0xc2 => return Some((RdbStr::Int(i64::from(i32::from_le_bytes(*rest[1..].first_chunk()?))), at + 5)),
         _ => return None,
     };
-    (end <= data.len()).then_some(end)
+    Some((RdbStr::Raw(rest.get(start..end)?), at + end))
 }
 
 #[cfg(test)]

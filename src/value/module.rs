@@ -14,6 +14,9 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 pub struct ModuleName([u8; 9]);
 
 impl ModuleName {
+    /// Of the id 0, where a name is not known yet.
+    pub const UNKNOWN: ModuleName = ModuleName([ALPHABET[0]; 9]);
+
     /// The name within the 64-bit `id`; its lower 10 bits are the version of the encoding.
     pub fn from_id(id: u64) -> ModuleName {
         ModuleName(std::array::from_fn(|i| ALPHABET[(id >> (10 + 6 * (8 - i)) & 63) as usize]))

@@ -2,7 +2,8 @@
 //!
 //! Names that differ only in their ids have the same shape and fold to the same pattern (the tests say so of every fold).
 //! A shape costs a few operations on whole vectors and words, a fold some for each byte; so a [`ShapeCache`] finds the
-//! pattern of nearly every key of a dump without folding it.
+//! pattern of nearly every key of a dump without folding it. Where the processor has vectors of 64 bytes, a name is one of
+//! them, elsewhere it is in parts of 16.
 
 use wide::u8x16;
 
@@ -31,7 +32,8 @@ const ODD: [u64; 2 * PARTS] = [
 /// A name with the ids blanked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
-    /// Sixteen bytes of the name in each part that is in use; the parts together cover it, and may overlap.
+    /// Sixteen bytes of the name in each part that is in use; the parts together cover it, and may overlap if they were
+    /// made one by one.
     parts: [Part; PARTS],
     len: u32,
     /// Where a cache keeps it.
@@ -42,6 +44,17 @@ impl Shape {
     /// The shape of `name`; none if it is long, or not all printable ASCII, so that folding has to look closely.
     #[inline]
     pub(super) fn of(name: &[u8]) -> Option<Shape> {
+        #[cfg(target_arch = "x86_64")]
+        if whole::can_take(name) {
+            #[allow(unsafe_code)]
+            // SAFETY: the processor has the instructions, and the name is not too long.
+            return unsafe { whole::shape(name) };
+        }
+        Shape::in_parts(name)
+    }
+
+    /// [`Shape::of`] as every processor can.
+    pub(super) fn in_parts(name: &[u8]) -> Option<Shape> {
         // A few fixed sizes: loops would end each time somewhere else, which processors do not guess.
         let len = name.len();
         if len < 16 {
@@ -64,7 +77,7 @@ impl Shape {
         for (part, at) in parts.iter().zip(starts) {
             classes.add(*part, at);
         }
-        let within = u64::MAX.checked_shr((MAX_LEN - len) as u32).unwrap_or(0);
+        let within = first_bits(len);
         if classes.special & within != 0 {
             return None;
         }
@@ -80,7 +93,7 @@ impl Shape {
                 sum = sum.wrapping_add(kept[half].wrapping_mul(odd.next().copied().unwrap_or(1)));
             }
         }
-        shape.slot = ((sum ^ sum >> 32).wrapping_mul(ODD[0]) >> (64 - SLOT_BITS)) as u32;
+        shape.slot = slot_of(sum);
         Some(shape)
     }
 
@@ -89,6 +102,71 @@ impl Shape {
         let differs = |(one, other): (&Part, &Part)| (one[0] ^ other[0]) | (one[1] ^ other[1]);
         let parts = self.parts.iter().zip(&other.parts).map(differs).fold(0, |all, part| all | part);
         parts | u64::from(self.len ^ other.len) == 0
+    }
+}
+
+/// The place in a cache for a sum over a shape.
+#[inline(always)]
+fn slot_of(sum: u64) -> u32 {
+    ((sum ^ sum >> 32).wrapping_mul(ODD[0]) >> (64 - SLOT_BITS)) as u32
+}
+
+/// The bits of so many bytes of a name.
+#[inline(always)]
+fn first_bits(len: usize) -> u64 {
+    u64::MAX.checked_shr((MAX_LEN - len) as u32).unwrap_or(0)
+}
+
+/// A name of up to 64 bytes in one register.
+#[cfg(target_arch = "x86_64")]
+mod whole {
+    use std::arch::x86_64::{
+        __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_maskz_loadu_epi8,
+        _mm512_maskz_mov_epi8, _mm512_mul_epu32, _mm512_or_si512, _mm512_reduce_add_epi64, _mm512_set1_epi8,
+        _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi8, _mm512_xor_si512,
+    };
+
+    use super::{Classes, MAX_LEN, ODD, PARTS, Shape, first_bits, slot_of};
+
+    /// Whether `name` fits, and the processor has what is needed.
+    #[inline(always)]
+    pub(super) fn can_take(name: &[u8]) -> bool {
+        name.len() <= MAX_LEN && std::arch::is_x86_feature_detected!("avx512bw")
+    }
+
+    /// The shape of a name that fits.
+    #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
+    pub(super) fn shape(name: &[u8]) -> Option<Shape> {
+        let within = first_bits(name.len());
+        #[allow(unsafe_code)]
+        // SAFETY: what is loaded is the name, nothing of what lies behind it.
+        let v = unsafe { _mm512_maskz_loadu_epi8(within, name.as_ptr().cast()) };
+        let all = |byte: u8| _mm512_set1_epi8(byte as i8);
+        let is = |byte: u8| _mm512_cmpeq_epi8_mask(v, all(byte));
+        let between =
+            |v: __m512i, first: u8, last: u8| _mm512_cmple_epu8_mask(_mm512_sub_epi8(v, all(first)), all(last - first));
+        if !between(v, b' ', b'~') & within != 0 {
+            return None;
+        }
+        let digit = between(v, b'0', b'9');
+        // `,-./`, the digits, `:;` follow one another, and so do `{|}`.
+        let separator =
+            between(v, b',', b';') & !digit | between(v, b'{', b'}') | is(b'=') | is(b'@') | is(b'_') | is(b'#');
+        let hex_letter = between(_mm512_or_si512(v, all(b' ')), b'a', b'f');
+        let classes = Classes { digit, hex_letter, separator, dash: is(b'-'), special: 0 };
+        let kept = _mm512_maskz_mov_epi8(!classes.dropped(within, name.len()), v);
+        let mut shape = Shape { parts: [[0; 2]; PARTS], len: name.len() as u32, slot: 0 };
+        #[allow(unsafe_code)]
+        // SAFETY: the factors are 64 bytes, and so are the parts.
+        let odd = unsafe {
+            _mm512_storeu_si512(shape.parts.as_mut_ptr().cast(), kept);
+            _mm512_loadu_si512(ODD.as_ptr().cast())
+        };
+        // Products of the halves of each word, made odd by chance: 32 bits are what the processor multiplies fast.
+        let mixed = _mm512_xor_si512(kept, odd);
+        let products = _mm512_mul_epu32(mixed, _mm512_srli_epi64::<32>(mixed));
+        shape.slot = slot_of((_mm512_reduce_add_epi64(products) as u64).wrapping_add(name.len() as u64));
+        Some(shape)
     }
 }
 

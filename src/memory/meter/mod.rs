@@ -12,13 +12,14 @@ pub use saving::{Near, Saving, Waste};
 pub use visit::TypedMeter;
 
 use list::List;
+use saving::is_number;
 use set::SetStage;
 use stream::{Stream, StreamRaxes};
 
 use super::model::{Cost, KeyFacts, Model};
 use super::modules::ModuleMeter;
 use super::server::Family;
-use crate::rdb::TypeByte;
+use crate::rdb::{RdbStr, TypeByte};
 use crate::record::{Encoding, ValueType};
 use crate::value::{Packed, PackedFormat, listpack, ziplist};
 
@@ -31,6 +32,33 @@ pub struct Measure {
     pub real_bytes: u64,
     /// What OBJECT ENCODING says.
     pub encoding: Encoding,
+}
+
+/// What of a string decides its cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Text {
+    /// Length in bytes.
+    pub len: u64,
+    int: Option<i64>,
+    /// Whether it is a number that the server does not keep as an integer.
+    pub is_number: bool,
+}
+
+impl Text {
+    /// Of a string.
+    #[inline(always)]
+    pub fn of(value: RdbStr<'_>) -> Text {
+        let int = value.as_int();
+        Text { len: value.len(), int, is_number: int.is_none() && is_number(value) }
+    }
+
+    /// What it costs with its key.
+    #[inline(always)]
+    pub fn measure(&self, model: &Model, key: &KeyFacts) -> Measure {
+        let (encoding, mut cost) = model.string(key, self.len, self.int);
+        cost += model.key(key);
+        Measure { usage_bytes: cost.usage, real_bytes: cost.real, encoding }
+    }
 }
 
 /// Adds up what a value costs under one model. Used again for each value.
@@ -81,9 +109,7 @@ struct Value {
     ints: u64,
     set_stage: SetStage,
     list: List,
-    string: Option<(u64, Option<i64>)>,
-    /// Whether the string is a number that the server does not keep as an integer.
-    is_number: bool,
+    string: Option<Text>,
     stream: Stream,
     module: ModuleMeter,
 }
@@ -119,10 +145,10 @@ impl<'m> Meter<'m> {
     /// length in the file.
     #[inline(always)]
     pub fn finish(&mut self, kind: ValueType, stored: TypeByte, key: &KeyFacts, serialized_bytes: u64) -> Measure {
-        let (encoding, mut cost) = match (kind, self.v.string) {
-            (ValueType::String, Some((len, int))) => self.model.string(key, len, int),
-            _ => self.finish_container(kind, stored, key, serialized_bytes),
-        };
+        if let (ValueType::String, Some(text)) = (kind, &self.v.string) {
+            return text.measure(self.model, key);
+        }
+        let (encoding, mut cost) = self.finish_container(kind, stored, key, serialized_bytes);
         cost += self.model.key(key);
         Measure { usage_bytes: cost.usage, real_bytes: cost.real, encoding }
     }

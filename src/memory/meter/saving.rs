@@ -1,7 +1,7 @@
 //! What a value could save in another form: packed, were a setting higher, or as an integer.
 
-use super::{Kind, Meter};
-use crate::memory::model::{Cost, KeyFacts};
+use super::{Kind, Meter, Text};
+use crate::memory::model::{Cost, KeyFacts, Model};
 use crate::memory::server::Family;
 use crate::memory::thresholds::Setting;
 use crate::rdb::RdbStr;
@@ -44,6 +44,22 @@ pub struct Saving {
     pub saved_bytes: u64,
 }
 
+impl Text {
+    /// What the string would save as an integer; it has taken `real_bytes` with its key, the key tables not counted.
+    #[inline(always)]
+    pub fn saving(&self, model: &Model, key: &KeyFacts, real_bytes: u64) -> Option<Saving> {
+        if self.is_number { number_saving(model, key, real_bytes) } else { None }
+    }
+}
+
+#[cold]
+fn number_saving(model: &Model, key: &KeyFacts, real_bytes: u64) -> Option<Saving> {
+    // An integer that is not shared.
+    let (_, mut other) = model.string(key, 0, Some(i64::MAX));
+    other += model.key(key);
+    saved(Waste::PlainNumber, real_bytes, other)
+}
+
 impl Meter<'_> {
     /// What the value just measured would save; it has taken `real_bytes` with its key, the key tables not counted. Its longest
     /// element or field has `longest` bytes.
@@ -56,8 +72,8 @@ impl Meter<'_> {
         real_bytes: u64,
         longest: u64,
     ) -> Option<Saving> {
-        if kind == ValueType::String {
-            return if self.v.is_number { self.number_saving(key, real_bytes) } else { None };
+        if let (ValueType::String, Some(text)) = (kind, &self.v.string) {
+            return text.saving(self.model, key, real_bytes);
         }
         match encoding {
             Encoding::Hashtable | Encoding::Skiplist => self.packed_saving(kind, key, real_bytes, longest),
@@ -77,14 +93,6 @@ impl Meter<'_> {
         other += self.model.key(key);
         other += packed;
         saved(waste, real_bytes, other)
-    }
-
-    #[cold]
-    fn number_saving(&self, key: &KeyFacts, real_bytes: u64) -> Option<Saving> {
-        // An integer that is not shared.
-        let (_, mut other) = self.model.string(key, 0, Some(i64::MAX));
-        other += self.model.key(key);
-        saved(Waste::PlainNumber, real_bytes, other)
     }
 
     fn hash_waste(&self, longest: u64) -> Option<(Waste, Cost)> {

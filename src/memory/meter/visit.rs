@@ -1,8 +1,8 @@
 //! What the parts of a value add, by its type.
 
-use super::saving::{ABOVE, is_number};
+use super::saving::ABOVE;
 use super::stream::id_key;
-use super::{Kind, Meter};
+use super::{Kind, Meter, Text};
 use crate::memory::model::{Cost, FRACTION};
 use crate::memory::score;
 use crate::memory::server::Family;
@@ -32,9 +32,7 @@ impl<'m> Meter<'m> {
 impl Visit for TypedMeter<'_, '_> {
     #[inline(always)]
     fn string(&mut self, value: RdbStr<'_>) {
-        let int = value.as_int();
-        self.meter.v.string = Some((value.len(), int));
-        self.meter.v.is_number = int.is_none() && is_number(value);
+        self.meter.v.string = Some(Text::of(value));
     }
 
     fn collection(&mut self, count: u64) {
