@@ -65,6 +65,7 @@ pub mod measure;
 pub mod memory;
 pub mod output;
 pub mod pipeline;
+mod prefetch;
 pub mod rdb;
 pub mod record;
 pub mod report;

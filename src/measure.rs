@@ -508,6 +508,20 @@ impl Visit for Parts<'_, '_> {
     }
 
     #[inline(always)]
+    fn set_member(&mut self, member: RdbStr<'_>) {
+        self.facts.elements += 1;
+        self.facts.largest = self.facts.largest.max(member.len());
+        each!(self.set_member(member));
+    }
+
+    #[inline(always)]
+    fn zset_member(&mut self, member: RdbStr<'_>) {
+        self.facts.elements += 1;
+        self.facts.largest = self.facts.largest.max(member.len());
+        each!(self.zset_member(member));
+    }
+
+    #[inline(always)]
     fn score(&mut self, score: Score<'_>) {
         each!(self.score(score));
     }

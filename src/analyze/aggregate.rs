@@ -20,6 +20,7 @@ use super::top::{TopKey, TopKeys};
 use crate::cluster::slot::SLOTS;
 use crate::escape;
 use crate::measure::{Has, Measured};
+use crate::prefetch::prefetch;
 use crate::rdb::{Fault, StoredValue};
 use crate::record::{Encoding, ValueType};
 
@@ -155,6 +156,16 @@ pub struct SlotTotals {
     pub names: u64,
 }
 
+impl SlotTotals {
+    #[inline(always)]
+    fn merge(&mut self, other: &SlotTotals) {
+        self.keys += other.keys;
+        self.footprint_bytes += other.footprint_bytes;
+        self.estimated_hits += other.estimated_hits;
+        self.names = self.names.wrapping_add(other.names);
+    }
+}
+
 /// Upper ends of the expiry buckets, in milliseconds from the time of the dump; what is later has a bucket of its own.
 pub const EXPIRY_BUCKETS: [(i64, &str); 6] = [
     (0, "expired"),
@@ -206,6 +217,9 @@ pub struct Aggregate {
     /// By slot.
     #[serde(with = "stored::slots")]
     pub slots: Box<[SlotTotals]>,
+    /// The last key's slot and what it adds there: by the time it is added, the slot's sums have been fetched.
+    #[serde(skip)]
+    late: (u16, SlotTotals),
     /// What fills the slots.
     pub contents: SlotContents,
     /// What values would save in another form.
@@ -256,6 +270,7 @@ impl Aggregate {
             groups: (0..MODULE_INDEX * ENCODINGS).map(|_| None).collect(),
             modules: BTreeMap::new(),
             slots: vec![SlotTotals::default(); usize::from(SLOTS)].into(),
+            late: Default::default(),
             contents: SlotContents::default(),
             savings: Savings::default(),
             databases: BTreeMap::new(),
@@ -447,6 +462,23 @@ impl Aggregate {
         }
     }
 
+    #[inline(always)]
+    fn observe_slot(&mut self, key: &Measured<'_>) {
+        self.settle_slot();
+        prefetch(&raw const self.slots[usize::from(key.slot)]);
+        let names = if self.options.compare_names { name_hash(key.key) } else { 0 };
+        let sums = SlotTotals { keys: 1, footprint_bytes: key.footprint_bytes, estimated_hits: 0, names };
+        self.late = (key.slot, sums);
+    }
+
+    /// Brings the sums of the last key's slot up to date.
+    #[inline(always)]
+    fn settle_slot(&mut self) {
+        let (slot, sums) = &mut self.late;
+        self.slots[usize::from(*slot)].merge(sums);
+        *sums = SlotTotals::default();
+    }
+
     /// Whether the key is expired, where that can be told.
     #[inline(always)]
     fn observe_expiry(&mut self, key: &Measured<'_>) -> bool {
@@ -627,12 +659,7 @@ impl Fold for Aggregate {
         if self.is_big(key) {
             self.observe_big(key, value);
         }
-        let slot = &mut self.slots[usize::from(key.slot)];
-        slot.keys += 1;
-        slot.footprint_bytes += key.footprint_bytes;
-        if self.options.compare_names {
-            slot.names = slot.names.wrapping_add(name_hash(key.key));
-        }
+        self.observe_slot(key);
         if let Some(saving) = &key.saving {
             self.savings.observe(saving, key.footprint_bytes);
         }
@@ -670,6 +697,7 @@ impl Fold for Aggregate {
 
     fn rest(&mut self) {
         self.settle_database(0);
+        self.settle_slot();
         self.cut_damages();
         self.patterns.rest();
         let slots = &self.slots;
@@ -678,6 +706,7 @@ impl Fold for Aggregate {
 
     fn merge(&mut self, mut other: Aggregate) {
         self.settle_database(0);
+        other.settle_slot();
         for (db, (totals, expires)) in other.take_databases() {
             let (sum, sum_expires) = self.databases.entry(db).or_default();
             sum.merge(&totals);
@@ -692,10 +721,7 @@ impl Fold for Aggregate {
             self.modules.entry(*value_type).or_default().merge(group);
         }
         for (sum, slot) in self.slots.iter_mut().zip(&other.slots) {
-            sum.keys += slot.keys;
-            sum.footprint_bytes += slot.footprint_bytes;
-            sum.estimated_hits += slot.estimated_hits;
-            sum.names = sum.names.wrapping_add(slot.names);
+            sum.merge(slot);
         }
         self.contents.merge(other.contents);
         self.savings.merge(&other.savings);

@@ -317,6 +317,7 @@ pub struct CopyRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::KeyRecord;
 
     #[test]
     fn counters_are_as_in_redis_conf() {

@@ -10,12 +10,23 @@ use super::alloc::SizeClasses;
 pub struct RaxMeter {
     /// The last key, whose path from the root is still open.
     path: Vec<u8>,
-    /// Per position of the path: children, and whether a key ends there.
-    open: Vec<(u32, bool)>,
+    /// The places of the path that are more than a byte on the way, in their order: the root, branching points, ends of keys.
+    marks: Vec<Mark>,
     keys: u64,
     nodes: u64,
     node_bytes: u64,
 }
+
+/// A place of the path.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// Bytes before it.
+    at: usize,
+    children: u64,
+    is_key: bool,
+}
+
+const ROOT: Mark = Mark { at: 0, children: 0, is_key: false };
 
 /// Nodes, keys and bytes of a finished radix tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -44,51 +55,52 @@ impl RaxMeter {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.path.clear();
-        self.open.clear();
+        self.marks.clear();
         (self.keys, self.nodes, self.node_bytes) = (0, 0, 0);
     }
 
-    /// Adds a key, larger than all before, whose node holds a value if `has_value`.
+    /// Adds a key, larger than all before, whose node holds a value.
     pub fn push(&mut self, classes: &SizeClasses, key: &[u8]) {
-        let common = self.path.iter().zip(key).take_while(|(a, b)| a == b).count();
-        if self.open.is_empty() {
-            self.open.push((0, false));
+        let common = common_bytes(&self.path, key);
+        if self.marks.is_empty() {
+            self.marks.push(ROOT);
         } else if common == key.len() && self.path.len() == key.len() {
             return; // the same key again
         }
-        self.close(classes, common);
+        self.close(classes, common + 1);
+        let goes_on = u64::from(key.len() > common);
+        match self.marks.last_mut() {
+            Some(mark) if mark.at == common => mark.children += goes_on,
+            // A byte on the way until now.
+            _ => self.marks.push(Mark { at: common, children: 1 + goes_on, is_key: false }),
+        }
         self.path.truncate(common);
         self.path.extend_from_slice(&key[common..]);
-        for _ in common..key.len() {
-            if let Some(parent) = self.open.last_mut() {
-                parent.0 += 1;
-            }
-            self.open.push((0, false));
+        if goes_on == 1 {
+            self.marks.push(Mark { at: key.len(), children: 0, is_key: false });
         }
-        if let Some(end) = self.open.last_mut() {
-            end.1 = true;
+        if let Some(end) = self.marks.last_mut() {
+            end.is_key = true;
         }
         self.keys += 1;
     }
 
-    /// Adds up the nodes below position `keep` of the path, and drops those positions.
-    fn close(&mut self, classes: &SizeClasses, keep: usize) {
-        let mut at = keep + 1;
-        while let Some(&(children, is_key)) = self.open.get(at) {
-            let mut run = 0;
-            let mut next = at + 1;
-            if children == 1 {
-                run = 1;
-                // Bytes up to the next branching point or end of a key go into the same node.
-                while let Some(&(1, false)) = self.open.get(next) {
-                    run += 1;
-                    next += 1;
-                }
+    /// Adds up the nodes of the path from the place `from` on, and drops its marks.
+    fn close(&mut self, classes: &SizeClasses, from: usize) {
+        let open = self.marks.iter().rposition(|mark| mark.at < from).map_or(0, |last| last + 1);
+        let mut at = from;
+        for i in open..self.marks.len() {
+            let mark = self.marks[i];
+            // Bytes up to the next branching point or end of a key go into the same node.
+            if at < mark.at {
+                self.add_node(classes, 1, (mark.at - at) as u64, false);
             }
-            self.add_node(classes, u64::from(children), run, is_key);
-            at = next;
+            let next = self.marks.get(i + 1).map_or(self.path.len() + 1, |next| next.at);
+            at = if mark.children == 1 { next } else { mark.at + 1 };
+            let run = if mark.children == 1 { next - mark.at } else { 0 };
+            self.add_node(classes, mark.children, run as u64, mark.is_key);
         }
-        self.open.truncate(keep + 1);
+        self.marks.truncate(open);
     }
 
     fn add_node(&mut self, classes: &SizeClasses, children: u64, run: u64, is_key: bool) {
@@ -101,16 +113,27 @@ impl RaxMeter {
 
     /// Ends the tree; the meter is empty again.
     pub fn finish(&mut self, classes: &SizeClasses) -> RaxSize {
-        if self.open.is_empty() {
-            self.open.push((0, false));
+        if self.marks.is_empty() {
+            self.marks.push(ROOT);
         }
-        // The root is position 0: close it as if it hung below another.
-        self.open.insert(0, (1, false));
         self.close(classes, 0);
         let size = RaxSize { keys: self.keys, nodes: self.nodes, node_bytes: self.node_bytes };
         self.clear();
         size
     }
+}
+
+/// How many bytes two keys have in common at their start.
+fn common_bytes(one: &[u8], other: &[u8]) -> usize {
+    let mut common = 0;
+    while let (Some(a), Some(b)) = (one[common..].first_chunk(), other[common..].first_chunk()) {
+        let differs = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if differs != 0 {
+            return common + differs.trailing_zeros() as usize / 8;
+        }
+        common += 8;
+    }
+    common + one[common..].iter().zip(&other[common..]).take_while(|(a, b)| a == b).count()
 }
 
 #[cfg(test)]
@@ -136,5 +159,56 @@ mod tests {
         // "ab", "ac": a, then [b c], two leaves.
         assert_eq!(size(&[b"ab", b"ac"]).nodes, 4);
         assert_eq!(size(&[b"", b"a"]).nodes, 2, "the root holds the empty key's value");
+    }
+
+    /// A radix tree built as a plain tree of bytes, and cut into nodes afterwards.
+    fn size_by_tree(keys: &[Vec<u8>]) -> RaxSize {
+        #[derive(Default)]
+        struct Tree(std::collections::BTreeMap<u8, Tree>, bool);
+        fn cut(tree: &Tree, meter: &mut RaxMeter, classes: &SizeClasses) {
+            let (mut end, mut run) = (tree, 0);
+            while end.0.len() == 1 && (run == 0 || !end.1) {
+                end = end.0.values().next().unwrap();
+                run += 1;
+            }
+            meter.add_node(classes, tree.0.len() as u64, run, tree.1);
+            match run {
+                0 => tree.0.values().for_each(|child| cut(child, meter, classes)),
+                _ => cut(end, meter, classes),
+            }
+        }
+        let mut root = Tree::default();
+        for key in keys {
+            let end = key.iter().fold(&mut root, |tree, byte| tree.0.entry(*byte).or_default());
+            end.1 = true;
+        }
+        let mut meter = RaxMeter::default();
+        cut(&root, &mut meter, &SizeClasses::new(Allocator::Jemalloc));
+        RaxSize { keys: keys.len() as u64, nodes: meter.nodes, node_bytes: meter.node_bytes }
+    }
+
+    #[test]
+    fn sizes_are_those_of_a_tree_that_is_cut() {
+        let mut seed = 9u64;
+        let mut random = |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) % below
+        };
+        for round in 0..3000 {
+            let letters = 1 + round % 4;
+            let mut keys: Vec<Vec<u8>> =
+                (0..random(40)).map(|_| (0..random(20)).map(|_| random(letters) as u8).collect()).collect();
+            keys.sort();
+            keys.dedup();
+            let slices: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
+            assert_eq!(size(&slices), size_by_tree(&keys), "{keys:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_do_not_ascend_are_no_harm() {
+        for keys in [[&b"abc"[..], b"ab", b"abd"], [b"b", b"a", b""], [b"", b"", b"a"], [b"ab", b"a", b"ab"]] {
+            assert!(size(&keys).nodes > 0);
+        }
     }
 }

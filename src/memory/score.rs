@@ -49,9 +49,37 @@ fn digits(text: &str) -> (usize, i32) {
     (digits.max(1), exponent.parse().unwrap_or(0))
 }
 
+/// Of 17 significant digits, how many there are without trailing zeros, and the decimal exponent of the first; of the sizes
+/// that most scores have.
+fn seventeen_digits(size: f64) -> Option<(usize, i32)> {
+    const STEPS: [f64; 3] = [1.0, 0.1, 0.01]; // the doubles next below are below the true fractions, too
+    if !(0.001..1e15).contains(&size) {
+        return None;
+    }
+    let exponent = match STEPS.iter().position(|step| size >= *step) {
+        Some(0) => crate::rdb::string::decimal_len(size as i64) as i32 - 1,
+        below => -(below.unwrap_or(STEPS.len()) as i32),
+    };
+    // A double is a whole number of 53 bits over a power of two. Both it and the power of ten fit: 53 and 64 bits.
+    let bits = size.to_bits();
+    let whole = u128::from(bits & ((1 << 52) - 1) | 1 << 52) * 10u128.pow((16 - exponent) as u32);
+    let shift = 1075 - (bits >> 52);
+    let (floor, rest, half) = (whole >> shift, whole & ((1 << shift) - 1), 1 << (shift - 1));
+    let up = rest > half || rest == half && floor & 1 == 1;
+    let mut rounded =
+        u64::try_from(floor + u128::from(up)).ok().filter(|rounded| *rounded < 100_000_000_000_000_000)?;
+    let mut digits = 17;
+    while rounded.is_multiple_of(10) && digits > 1 {
+        rounded /= 10;
+        digits -= 1;
+    }
+    Some((digits, exponent))
+}
+
 /// Length of `%.17g`.
 fn printf_len(score: f64) -> u64 {
-    let (digits, exponent) = digits(&format!("{:.16e}", score.abs()));
+    let size = score.abs();
+    let (digits, exponent) = seventeen_digits(size).unwrap_or_else(|| digits(&format!("{size:.16e}")));
     let sign = usize::from(score.is_sign_negative());
     let body = match exponent {
         -4..=-1 => 1 + 1 + (-exponent - 1) as usize + digits,
@@ -99,6 +127,28 @@ mod tests {
         assert_eq!(packed_form(1e300, false).0, "1.0000000000000001e+300".len() as u64);
         assert_eq!(packed_form(1e300, true).0, "1e+300".len() as u64);
         assert_eq!(packed_form(f64::NEG_INFINITY, true), (4, None));
+    }
+
+    #[test]
+    fn seventeen_digits_are_those_that_are_printed() {
+        let mut printed = 0;
+        let mut check = |size: f64| {
+            if let Some(found) = seventeen_digits(size) {
+                assert_eq!(found, digits(&format!("{size:.16e}")), "{size:e}");
+                printed += 1;
+            }
+        };
+        for power in -5..17 {
+            let power = 10f64.powi(power);
+            [power, power.next_down(), power.next_up(), power * 5.5, power / 8.0].into_iter().for_each(&mut check);
+        }
+        for n in 1..100_000u64 {
+            let n = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (n % 50);
+            for divisor in [1.0, 2.0, 100.0, 1024.0, 12_345.0, 1e6, 1e9] {
+                check(n as f64 / divisor);
+            }
+        }
+        assert!(printed > 200_000, "{printed}");
     }
 
     #[test]

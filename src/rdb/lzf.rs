@@ -21,7 +21,7 @@ const MAX_RUN: usize = 32;
 /// Longest copy.
 const MAX_COPY: usize = 264;
 /// Bytes copied at a time.
-const STEP: usize = 16;
+const STEP: usize = 32;
 
 /// With so much room behind what is to be unpacked, unpacking is fastest.
 pub const ROOM_BYTES: usize = MAX_COPY + STEP;
@@ -38,39 +38,35 @@ pub fn inflate(input: &[u8], output: &mut [u8], len: usize) -> Result<(), usize>
 fn follow(input: &[u8], output: &mut [u8], len: usize) -> Result<(), usize> {
     let (mut from, mut to) = (0, 0);
     // Where no instruction can reach either end: in steps of fixed size, which write over some bytes that come later.
-    while let Some(window) = input[from..].first_chunk::<{ 1 + MAX_RUN }>() {
-        let (written, rest) = output.split_at_mut(to);
-        let Some(rest) = rest.first_chunk_mut::<ROOM_BYTES>() else { break };
-        let control = usize::from(window[0]);
-        if control < MAX_RUN {
-            rest[..MAX_RUN].copy_from_slice(&window[1..]);
-            from += control + 2;
-            to += control + 1;
-            continue;
-        }
-        let (copied, low, size) = match control >> 5 {
-            // The length byte comes before the low byte of the distance.
-            7 => (usize::from(window[1]) + 9, window[2], 3),
-            short => (short + 2, window[1], 2),
-        };
-        let distance = (control & 0x1f) << 8 | usize::from(low);
-        let Some(start) = to.checked_sub(distance + 1) else { return Err(from) };
-        match written[start..].first_chunk::<STEP>() {
-            Some(step) => {
-                rest[..STEP].copy_from_slice(step);
+    if let Some(roomy) = output.get_mut(..len.saturating_add(ROOM_BYTES)) {
+        while to < len
+            && let Some(window) = input.get(from..).and_then(|rest| rest.first_chunk::<{ 1 + MAX_RUN }>())
+        {
+            let control = usize::from(window[0]);
+            if control < MAX_RUN {
+                roomy[to..to + MAX_RUN].copy_from_slice(&window[1..]);
+                from += control + 2;
+                to += control + 1;
+                continue;
+            }
+            // The length byte, if there is one, comes before the low byte of the distance. No branch: it would be guessed.
+            let is_long = usize::from(control >= 7 << 5);
+            let copied = (control >> 5) + 2 + is_long * usize::from(window[1]);
+            let distance = ((control & 0x1f) << 8 | usize::from(window[1 + is_long])) + 1;
+            let Some(start) = to.checked_sub(distance) else { return Err(from) };
+            if distance >= STEP {
+                roomy.copy_within(start..start + STEP, to);
                 let mut done = STEP;
                 while done < copied {
-                    output.copy_within(start + done..start + done + STEP, to + done);
+                    roomy.copy_within(start + done..start + done + STEP, to + done);
                     done += STEP;
                 }
+            } else {
+                copy_within(roomy, start, to, copied);
             }
-            None => copy_within(output, start, to, copied),
+            from += 2 + is_long;
+            to += copied;
         }
-        if copied > len.saturating_sub(to) {
-            return Err(from);
-        }
-        from += size;
-        to += copied;
     }
     match output.get_mut(..len) {
         Some(output) if to <= len => inflate_end(input, output, from, to),

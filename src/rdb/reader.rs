@@ -7,7 +7,11 @@ use super::header::{HEADER_LEN, Header};
 use super::skip::{skip_module_items, skip_value};
 use super::stored::StoredValue;
 use super::string::RdbStr;
+use crate::prefetch::prefetch;
 use crate::value::{self, Scratch, Visit};
+
+/// How far ahead bytes are asked for.
+const PREFETCH_BYTES: usize = 1536;
 
 /// One thing that a dump says, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -328,7 +332,8 @@ impl<'a> Reader<'a> {
         let data = self.cursor.data();
         let mut at = start;
         let (mut expire_at_ms, mut freq) = (None, None);
-        prefetch(data, at);
+        // Where a string ends is known only once it has been read: having to wait for one is having to wait for all.
+        prefetch(data.as_ptr().wrapping_add(at.wrapping_add(PREFETCH_BYTES)));
         let mut first = *data.get(at)?;
         if first == Opcode::EXPIRETIME_MS.0 {
             expire_at_ms = Some(i64::from_le_bytes(*data.get(at + 1..)?.first_chunk()?));
@@ -433,25 +438,6 @@ impl<'a> Reader<'a> {
         }
         Ok(Item::SlotImport { job })
     }
-}
-
-/// Asks for what comes soon behind `at`: where a string ends is known only once it has been read, so that a processor
-/// that has to wait for one waits for all.
-#[inline(always)]
-fn prefetch(data: &[u8], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        const AHEAD: usize = 1536;
-        let soon = data.as_ptr().wrapping_add(at.wrapping_add(AHEAD));
-        #[allow(unsafe_code)]
-        // SAFETY: a hint, which reads nothing: it may be of any address.
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(soon.cast());
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (data, at);
 }
 
 /// The string at `at` and where it ends, if it is within `data` and of the shorter forms: up to 16,383 bytes, or an integer.

@@ -179,13 +179,19 @@ impl<V: Visit> Visit for Checked<'_, V> {
     }
 
     fn element(&mut self, element: RdbStr<'_>) {
-        if self.check.kind == ValueType::List {
-            self.check.elements += 1;
-            self.check.text(element);
-        } else {
-            self.check.member(element);
-        }
+        self.check.elements += 1;
+        self.check.text(element);
         self.visit.element(element);
+    }
+
+    fn set_member(&mut self, member: RdbStr<'_>) {
+        self.check.member(member);
+        self.visit.set_member(member);
+    }
+
+    fn zset_member(&mut self, member: RdbStr<'_>) {
+        self.check.member(member);
+        self.visit.zset_member(member);
     }
 
     fn score(&mut self, score: Score<'_>) {

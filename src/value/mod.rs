@@ -108,41 +108,59 @@ fn decode_collection<C: Cursor, V: Visit>(
     visit: &mut V,
 ) -> Parse<()> {
     use PackedFormat::{Intset, Listpack, Ziplist, Zipmap};
-    use packed::{elements, fields, fields_with_expiry, scored};
+    use packed::{elements, fields, fields_with_expiry, members, scored};
 
     match kind {
-        TypeByte::LIST | TypeByte::SET => {
-            for _ in 0..begin(cursor, visit)? {
-                string!(cursor, visit.element);
-            }
-            Ok(())
+        TypeByte::LIST => {
+            let count = begin(cursor, visit)?;
+            cursor.read_inlined(|cursor| {
+                for _ in 0..count {
+                    string!(cursor, visit.element);
+                }
+                Ok(())
+            })
+        }
+        TypeByte::SET => {
+            let count = begin(cursor, visit)?;
+            cursor.read_inlined(|cursor| {
+                for _ in 0..count {
+                    string!(cursor, visit.set_member);
+                }
+                Ok(())
+            })
         }
         TypeByte::ZSET => {
             for _ in 0..begin(cursor, visit)? {
-                string!(cursor, visit.element);
+                string!(cursor, visit.zset_member);
                 visit.score(Score::Number(old_double(cursor, scratch)?));
             }
             Ok(())
         }
         TypeByte::ZSET_2 => {
-            for _ in 0..begin(cursor, visit)? {
-                string!(cursor, visit.element);
-                let at = cursor.offset();
-                let score = cursor.double()?;
-                if score.is_nan() {
-                    scratch.note(Fault { at, kind: FaultKind::BadScore });
+            let count = begin(cursor, visit)?;
+            cursor.read_inlined(|cursor| {
+                for _ in 0..count {
+                    string!(cursor, visit.zset_member);
+                    let at = cursor.offset();
+                    let score = cursor.double()?;
+                    if score.is_nan() {
+                        scratch.note(Fault { at, kind: FaultKind::BadScore });
+                    }
+                    visit.score(Score::Number(score));
                 }
-                visit.score(Score::Number(score));
-            }
-            Ok(())
+                Ok(())
+            })
         }
         TypeByte::HASH => {
-            for _ in 0..begin(cursor, visit)? {
-                string!(cursor, visit.field);
-                string!(cursor, visit.field_value);
-                visit.field_expiry(None);
-            }
-            Ok(())
+            let count = begin(cursor, visit)?;
+            cursor.read_inlined(|cursor| {
+                for _ in 0..count {
+                    string!(cursor, visit.field);
+                    string!(cursor, visit.field_value);
+                    visit.field_expiry(None);
+                }
+                Ok(())
+            })
         }
         TypeByte::HASH_METADATA => {
             let at = cursor.offset();
@@ -168,14 +186,9 @@ fn decode_collection<C: Cursor, V: Visit>(
             }
             Ok(())
         }
-        TypeByte::LIST_ZIPLIST | TypeByte::SET_INTSET | TypeByte::SET_LISTPACK => {
-            let format = match kind {
-                TypeByte::LIST_ZIPLIST => Ziplist,
-                TypeByte::SET_INTSET => Intset,
-                _ => Listpack,
-            };
-            elements(cursor, format, scratch, visit)
-        }
+        TypeByte::LIST_ZIPLIST => elements(cursor, Ziplist, scratch, visit),
+        TypeByte::SET_INTSET => members(cursor, Intset, scratch, visit),
+        TypeByte::SET_LISTPACK => members(cursor, Listpack, scratch, visit),
         TypeByte::ZSET_ZIPLIST => scored(cursor, Ziplist, scratch, visit),
         TypeByte::ZSET_LISTPACK => scored(cursor, Listpack, scratch, visit),
         TypeByte::HASH_ZIPMAP => fields(cursor, Zipmap, scratch, visit),

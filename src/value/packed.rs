@@ -54,6 +54,27 @@ pub(super) fn elements<C: Cursor, V: Visit>(
     walk(cursor, format, scratch, visit, |visit, _| Elements(visit))
 }
 
+/// Reads the container at `cursor` as members of a set.
+pub(super) fn members<C: Cursor, V: Visit>(
+    cursor: &mut C,
+    format: PackedFormat,
+    scratch: &mut Scratch,
+    visit: &mut V,
+) -> Parse<()> {
+    struct Members<'v, V>(&'v mut V);
+    impl<V: Visit> Entries for Members<'_, V> {
+        const GROUP: u64 = 1;
+        const CHECKS: bool = V::CHECKS;
+
+        #[inline(always)]
+        fn entry(&mut self, entry: RdbStr<'_>) -> Parse<()> {
+            self.0.set_member(entry);
+            Ok(())
+        }
+    }
+    walk(cursor, format, scratch, visit, |visit, _| Members(visit))
+}
+
 /// Reads the container at `cursor` as members and scores.
 pub(super) fn scored<C: Cursor, V: Visit>(
     cursor: &mut C,
@@ -72,7 +93,7 @@ pub(super) fn scored<C: Cursor, V: Visit>(
             if *is_score {
                 visit.score(Score::Entry(entry));
             } else {
-                visit.element(entry);
+                visit.zset_member(entry);
             }
             *is_score = !*is_score;
             Ok(())

@@ -112,6 +112,18 @@ pub trait Visit {
     #[inline]
     fn element(&mut self, element: RdbStr<'_>) {}
 
+    /// A member of a set, for who has to know; else an `element`.
+    #[inline(always)]
+    fn set_member(&mut self, member: RdbStr<'_>) {
+        self.element(member);
+    }
+
+    /// A member of a sorted set, for who has to know; else an `element`.
+    #[inline(always)]
+    fn zset_member(&mut self, member: RdbStr<'_>) {
+        self.element(member);
+    }
+
     /// The score of the member that came last.
     #[inline]
     fn score(&mut self, score: Score<'_>) {}

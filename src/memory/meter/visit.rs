@@ -117,52 +117,60 @@ impl Visit for TypedMeter<'_, '_> {
         let meter = &mut *self.meter;
         let len = element.len();
         meter.v.longest = meter.v.longest.max(len);
-        match self.kind {
-            ValueType::List => {
-                if meter.v.kind == Kind::Plain {
-                    meter.push_element(len, element.as_int());
-                } else if meter.v.want_packed {
-                    let bytes = meter.pack(len, element.as_int());
-                    meter.v.list.node_bytes += bytes;
-                    meter.v.list.node_elements += 1;
-                } else if meter.v.native_bytes.is_some() {
-                    meter.v.list.node_elements += 1;
-                }
+        meter.v.count += 1;
+        if meter.v.kind == Kind::Plain {
+            meter.push_element(len, element.as_int());
+        } else if meter.v.want_packed {
+            let bytes = meter.pack(len, element.as_int());
+            meter.v.list.node_bytes += bytes;
+            meter.v.list.node_elements += 1;
+        } else if meter.v.native_bytes.is_some() {
+            meter.v.list.node_elements += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn set_member(&mut self, member: RdbStr<'_>) {
+        let meter = &mut *self.meter;
+        let len = member.len();
+        meter.v.longest = meter.v.longest.max(len);
+        if meter.v.want_table {
+            let int = if meter.model.boxes_elements() { member.as_int() } else { None };
+            meter.v.table += meter.model.member(len, int);
+        }
+        if meter.v.want_stage || meter.v.want_ints {
+            let int = member.as_int();
+            if let Some(n) = int {
+                meter.v.ints += 1;
+                meter.v.int_width = meter.v.int_width.max(intset::width_of(n));
             }
-            ValueType::Set => {
-                if meter.v.want_table {
-                    let int = if meter.model.boxes_elements() { element.as_int() } else { None };
-                    meter.v.table += meter.model.member(len, int);
-                }
-                if meter.v.want_stage || meter.v.want_ints {
-                    let int = element.as_int();
-                    if let Some(n) = int {
-                        meter.v.ints += 1;
-                        meter.v.int_width = meter.v.int_width.max(intset::width_of(n));
-                    }
-                    if meter.v.want_stage {
-                        meter.set_member(len, int);
-                        meter.pack(len, int);
-                    }
-                }
-            }
-            _ => {
-                if meter.v.want_table {
-                    let mut node = meter.model.znode(len);
-                    if meter.model.boxes_elements()
-                        && let Some(int) = element.as_int()
-                    {
-                        let model = meter.model;
-                        node.real -= FRACTION * (model.boxed(len, None) - model.boxed(len, Some(int)));
-                    }
-                    meter.v.znodes += node;
-                }
-                if meter.v.want_packed {
-                    meter.pack(len, element.as_int());
-                }
+            if meter.v.want_stage {
+                meter.set_member(len, int);
+                meter.pack(len, int);
             }
         }
         meter.v.count += 1;
+    }
+
+    #[inline(always)]
+    fn zset_member(&mut self, member: RdbStr<'_>) {
+        let meter = &mut *self.meter;
+        let len = member.len();
+        meter.v.longest = meter.v.longest.max(len);
+        meter.v.count += 1;
+        if meter.v.want_table {
+            let mut node = meter.model.znode(len);
+            if meter.model.boxes_elements()
+                && let Some(int) = member.as_int()
+            {
+                let model = meter.model;
+                node.real -= FRACTION * (model.boxed(len, None) - model.boxed(len, Some(int)));
+            }
+            meter.v.znodes += node;
+        }
+        if meter.v.want_packed {
+            meter.pack(len, member.as_int());
+        }
     }
 
     #[inline(always)]
