@@ -117,11 +117,11 @@ struct FilteredTop<'f> {
 impl Fold for FilteredTop<'_> {
     fn observe(&mut self, measured: &Measured<'_>, _: &StoredValue<'_>) {
         self.damaged_keys += u64::from(measured.fault.is_some());
-        let record = &measured.record();
-        if let Some(top) = &mut self.top
-            && self.filter.matches(record, self.now_ms)
-        {
-            top.observe(record.footprint_bytes.unwrap_or(0), self.dump, record);
+        if let Some(top) = &mut self.top {
+            let record = &measured.record();
+            if self.filter.matches(record, self.now_ms) {
+                top.observe(measured.footprint_bytes, self.dump, record);
+            }
         }
     }
 

@@ -65,8 +65,9 @@ pub(super) fn append_key(key: &[u8], escape: Escape, spreadsheet: bool, out: &mu
 
 /// Puts what was appended from `start` on between quotes, with its own doubled, if it would not be one field otherwise.
 pub(super) fn quote_if_needed(out: &mut Vec<u8>, start: usize) {
-    let field = &out[start..];
-    if memchr::memchr3(b'"', b',', b'\n', field).is_none() && memchr::memchr(b'\r', field).is_none() {
+    // All bytes are looked at: fields are short, and a search that may end early takes them one by one.
+    let needed = out[start..].iter().fold(false, |needed, byte| needed | matches!(byte, b'"' | b',' | b'\n' | b'\r'));
+    if !needed {
         return;
     }
     let field = out.split_off(start);

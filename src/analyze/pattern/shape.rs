@@ -121,39 +121,76 @@ fn first_bits(len: usize) -> u64 {
 #[cfg(target_arch = "x86_64")]
 mod whole {
     use std::arch::x86_64::{
-        __m512i, _mm512_cmpeq_epi8_mask, _mm512_cmple_epu8_mask, _mm512_loadu_si512, _mm512_maskz_loadu_epi8,
-        _mm512_maskz_mov_epi8, _mm512_mul_epu32, _mm512_or_si512, _mm512_reduce_add_epi64, _mm512_set1_epi8,
-        _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi8, _mm512_xor_si512,
+        _mm512_loadu_si512, _mm512_maskz_loadu_epi8, _mm512_maskz_mov_epi8, _mm512_movepi8_mask, _mm512_mul_epu32,
+        _mm512_permutex2var_epi8, _mm512_reduce_add_epi64, _mm512_set1_epi8, _mm512_srli_epi64, _mm512_storeu_si512,
+        _mm512_test_epi8_mask, _mm512_xor_si512,
     };
 
+    use super::super::classes::SEPARATORS;
     use super::{Classes, MAX_LEN, ODD, PARTS, Shape, first_bits, slot_of};
+
+    const DIGIT: u8 = 1;
+    const HEX_LETTER: u8 = 1 << 1;
+    const SEPARATOR: u8 = 1 << 2;
+    const DASH: u8 = 1 << 3;
+    const SPECIAL: u8 = 1 << 4;
+
+    /// The classes of the ASCII bytes.
+    static CLASSES: [u8; 128] = {
+        let mut table = [0; 128];
+        let mut byte = 0;
+        while byte < 128 {
+            table[byte] = match byte as u8 {
+                b'0'..=b'9' => DIGIT,
+                b'a'..=b'f' | b'A'..=b'F' => HEX_LETTER,
+                0..b' ' | 0x7f => SPECIAL,
+                _ => 0,
+            };
+            byte += 1;
+        }
+        let mut i = 0;
+        while i < SEPARATORS.len() {
+            table[SEPARATORS[i] as usize] = SEPARATOR;
+            i += 1;
+        }
+        table[b'-' as usize] |= DASH;
+        table
+    };
 
     /// Whether `name` fits, and the processor has what is needed.
     #[inline(always)]
     pub(super) fn can_take(name: &[u8]) -> bool {
-        name.len() <= MAX_LEN && std::arch::is_x86_feature_detected!("avx512bw")
+        name.len() <= MAX_LEN
+            && std::arch::is_x86_feature_detected!("avx512bw")
+            && std::arch::is_x86_feature_detected!("avx512vbmi")
     }
 
     /// The shape of a name that fits.
-    #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi,bmi1,bmi2")]
     pub(super) fn shape(name: &[u8]) -> Option<Shape> {
         let within = first_bits(name.len());
         #[allow(unsafe_code)]
-        // SAFETY: what is loaded is the name, nothing of what lies behind it.
-        let v = unsafe { _mm512_maskz_loadu_epi8(within, name.as_ptr().cast()) };
-        let all = |byte: u8| _mm512_set1_epi8(byte as i8);
-        let is = |byte: u8| _mm512_cmpeq_epi8_mask(v, all(byte));
-        let between =
-            |v: __m512i, first: u8, last: u8| _mm512_cmple_epu8_mask(_mm512_sub_epi8(v, all(first)), all(last - first));
-        if !between(v, b' ', b'~') & within != 0 {
+        // SAFETY: what is loaded is the name, nothing of what lies behind it; and two halves of the table.
+        let (v, low, high) = unsafe {
+            (
+                _mm512_maskz_loadu_epi8(within, name.as_ptr().cast()),
+                _mm512_loadu_si512(CLASSES.as_ptr().cast()),
+                _mm512_loadu_si512(CLASSES[64..].as_ptr().cast()),
+            )
+        };
+        let found = _mm512_permutex2var_epi8(low, v, high);
+        let are = |class: u8| _mm512_test_epi8_mask(found, _mm512_set1_epi8(class as i8));
+        // The table has no place for bytes beyond ASCII.
+        if (are(SPECIAL) | _mm512_movepi8_mask(v)) & within != 0 {
             return None;
         }
-        let digit = between(v, b'0', b'9');
-        // `,-./`, the digits, `:;` follow one another, and so do `{|}`.
-        let separator =
-            between(v, b',', b';') & !digit | between(v, b'{', b'}') | is(b'=') | is(b'@') | is(b'_') | is(b'#');
-        let hex_letter = between(_mm512_or_si512(v, all(b' ')), b'a', b'f');
-        let classes = Classes { digit, hex_letter, separator, dash: is(b'-'), special: 0 };
+        let classes = Classes {
+            digit: are(DIGIT),
+            hex_letter: are(HEX_LETTER),
+            separator: are(SEPARATOR),
+            dash: are(DASH),
+            special: 0,
+        };
         let kept = _mm512_maskz_mov_epi8(!classes.dropped(within, name.len()), v);
         let mut shape = Shape { parts: [[0; 2]; PARTS], len: name.len() as u32, slot: 0 };
         #[allow(unsafe_code)]
