@@ -175,7 +175,7 @@ mod whole {
     }
 
     /// Whether there is a `{` in `name`, and the CRC of all of it.
-    #[target_feature(enable = "avx512f,avx512bw,vpclmulqdq,pclmulqdq")]
+    #[target_feature(enable = "avx512bw,vpclmulqdq,pclmulqdq")]
     pub(super) fn scan(name: &[u8]) -> (bool, u16) {
         // Flush right: leading zero bytes leave an initial CRC of 0 as it is.
         let zeros = BYTES - name.len();

@@ -1,4 +1,4 @@
-//! A file mapped into memory. The only unsafe code of the crate.
+//! A file mapped into memory.
 #![allow(unsafe_code)]
 
 use std::fs::File;

@@ -130,13 +130,6 @@ pub trait Cursor {
         }
     }
 
-    /// Reads something whose parts are read by calls that are all inlined. A cursor that can be copied goes on as a copy,
-    /// which then need not lie in memory.
-    #[inline(always)]
-    fn read_inlined<T>(&mut self, read: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
-        read(self)
-    }
-
     /// What follows the first byte, at `at`, of a string in one of the special encodings.
     ///
     /// # Errors
@@ -210,22 +203,13 @@ fn lzf_lengths<C: Cursor + ?Sized>(cursor: &mut C) -> Parse<(u64, u64)> {
     Ok((packed, unpacked))
 }
 
-/// An integer, after its first byte at `at`.
-#[inline(always)]
-fn encoded_int<'a, C: Cursor + ?Sized>(cursor: &mut C, at: u64, encoding: u8) -> Parse<RdbStr<'a>> {
-    let int = match encoding {
-        0 => i64::from(i8::from_le_bytes(cursor.array()?)),
-        1 => i64::from(i16::from_le_bytes(cursor.array()?)),
-        2 => i64::from(i32::from_le_bytes(cursor.array()?)),
-        _ => return Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | encoding } }),
-    };
-    Ok(RdbStr::Int(int))
-}
-
 /// The integer and LZF forms, after their first byte at `at`.
 #[inline(never)]
 fn encoded_string<C: Cursor + ?Sized>(cursor: &mut C, at: u64, encoding: u8, whole: bool) -> Parse<RdbStr<'_>> {
     match encoding {
+        0 => cursor.array().map(|b| RdbStr::Int(i64::from(i8::from_le_bytes(b)))),
+        1 => cursor.array().map(|b| RdbStr::Int(i64::from(i16::from_le_bytes(b)))),
+        2 => cursor.array().map(|b| RdbStr::Int(i64::from(i32::from_le_bytes(b)))),
         3 => {
             let (clen, len) = lzf_lengths(cursor)?;
             let at = cursor.offset();
@@ -235,7 +219,7 @@ fn encoded_string<C: Cursor + ?Sized>(cursor: &mut C, at: u64, encoding: u8, who
                 _ => RdbStr::Unread { len },
             })
         }
-        _ => encoded_int(cursor, at, encoding),
+        e => Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | e } }),
     }
 }
 
@@ -276,7 +260,7 @@ impl<'a> SliceCursor<'a> {
     pub fn take_ref(&mut self, n: usize) -> Parse<&'a [u8]> {
         let rest = &self.data[self.pos..];
         if n > rest.len() {
-            return Err(truncated(self, n as u64));
+            return Err(self.truncated(n as u64));
         }
         self.pos += n;
         Ok(&rest[..n])
@@ -291,62 +275,30 @@ impl<'a> SliceCursor<'a> {
         let at = self.offset();
         match self.length_or_encoding()? {
             Length::Plain(n) => {
-                let n = usize::try_from(n).map_err(|_| truncated(self, n))?;
+                let n = usize::try_from(n).map_err(|_| self.truncated(n))?;
                 Ok(RdbStr::Raw(self.take_ref(n)?))
             }
-            Length::Encoding(e) => {
-                let (string, pos) = encoded_slice_string(self.data, self.pos, self.base, at, e);
-                self.pos = pos;
-                string
+            Length::Encoding(3) => {
+                let (clen, len) = lzf_lengths(self)?;
+                let at = self.offset();
+                let clen = usize::try_from(clen).map_err(|_| self.truncated(clen))?;
+                Ok(RdbStr::Lzf { packed: self.take_ref(clen)?, len, at })
             }
+            Length::Encoding(e) => match encoded_string(self, at, e, true)? {
+                RdbStr::Int(n) => Ok(RdbStr::Int(n)),
+                _ => Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | e } }),
+            },
         }
     }
 
-    fn lzf_string(&mut self) -> Parse<RdbStr<'a>> {
-        let (clen, len) = lzf_lengths(self)?;
-        let at = self.offset();
-        let clen = usize::try_from(clen).map_err(|_| truncated(self, clen))?;
-        Ok(RdbStr::Lzf { packed: self.take_ref(clen)?, len, at })
-    }
-}
-
-#[inline(always)]
-fn truncated(cursor: &SliceCursor<'_>, n: u64) -> Fault {
-    /// Not given the cursor, which would have to lie in memory for it.
     #[cold]
-    fn fault(end: u64, rest: usize, n: u64) -> Fault {
-        Fault { at: end, kind: FaultKind::Truncated { needed: n.saturating_sub(rest as u64) } }
+    fn truncated(&self, n: u64) -> Fault {
+        let rest = (self.data.len() - self.pos) as u64;
+        Fault { at: self.base + self.data.len() as u64, kind: FaultKind::Truncated { needed: n.saturating_sub(rest) } }
     }
-    fault(cursor.base + cursor.data.len() as u64, cursor.data.len() - cursor.pos, n)
-}
-
-/// [`encoded_string`] of a slice, and the position behind it.
-#[inline(never)]
-fn encoded_slice_string(data: &[u8], pos: usize, base: u64, at: u64, encoding: u8) -> (Parse<RdbStr<'_>>, usize) {
-    let mut cursor = SliceCursor { data, pos, base };
-    let string = match encoding {
-        3 => cursor.lzf_string(),
-        _ => encoded_int(&mut cursor, at, encoding),
-    };
-    (string, cursor.pos)
 }
 
 impl Cursor for SliceCursor<'_> {
-    #[inline(always)]
-    fn read_inlined<T>(&mut self, read: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
-        let mut copy = self.clone();
-        let done = read(&mut copy);
-        self.pos = copy.pos;
-        done
-    }
-
-    #[inline(always)]
-    fn encoded_string(&mut self, at: u64, encoding: u8) -> Parse<RdbStr<'_>> {
-        let (string, pos) = encoded_slice_string(self.data, self.pos, self.base, at, encoding);
-        self.pos = pos;
-        string
-    }
-
     #[inline(always)]
     fn offset(&self) -> u64 {
         self.base + self.pos as u64
@@ -364,14 +316,14 @@ impl Cursor for SliceCursor<'_> {
                 self.pos += 1;
                 Ok(byte)
             }
-            None => Err(truncated(self, 1)),
+            None => Err(self.truncated(1)),
         }
     }
 
     #[inline(always)]
     fn skip(&mut self, n: u64) -> Parse<()> {
         if n > (self.data.len() - self.pos) as u64 {
-            return Err(truncated(self, n));
+            return Err(self.truncated(n));
         }
         self.pos += n as usize;
         Ok(())

@@ -112,22 +112,16 @@ fn decode_collection<C: Cursor, V: Visit>(
 
     match kind {
         TypeByte::LIST => {
-            let count = begin(cursor, visit)?;
-            cursor.read_inlined(|cursor| {
-                for _ in 0..count {
-                    string!(cursor, visit.element);
-                }
-                Ok(())
-            })
+            for _ in 0..begin(cursor, visit)? {
+                string!(cursor, visit.element);
+            }
+            Ok(())
         }
         TypeByte::SET => {
-            let count = begin(cursor, visit)?;
-            cursor.read_inlined(|cursor| {
-                for _ in 0..count {
-                    string!(cursor, visit.set_member);
-                }
-                Ok(())
-            })
+            for _ in 0..begin(cursor, visit)? {
+                string!(cursor, visit.set_member);
+            }
+            Ok(())
         }
         TypeByte::ZSET => {
             for _ in 0..begin(cursor, visit)? {
@@ -137,30 +131,24 @@ fn decode_collection<C: Cursor, V: Visit>(
             Ok(())
         }
         TypeByte::ZSET_2 => {
-            let count = begin(cursor, visit)?;
-            cursor.read_inlined(|cursor| {
-                for _ in 0..count {
-                    string!(cursor, visit.zset_member);
-                    let at = cursor.offset();
-                    let score = cursor.double()?;
-                    if score.is_nan() {
-                        scratch.note(Fault { at, kind: FaultKind::BadScore });
-                    }
-                    visit.score(Score::Number(score));
+            for _ in 0..begin(cursor, visit)? {
+                string!(cursor, visit.zset_member);
+                let at = cursor.offset();
+                let score = cursor.double()?;
+                if score.is_nan() {
+                    scratch.note(Fault { at, kind: FaultKind::BadScore });
                 }
-                Ok(())
-            })
+                visit.score(Score::Number(score));
+            }
+            Ok(())
         }
         TypeByte::HASH => {
-            let count = begin(cursor, visit)?;
-            cursor.read_inlined(|cursor| {
-                for _ in 0..count {
-                    string!(cursor, visit.field);
-                    string!(cursor, visit.field_value);
-                    visit.field_expiry(None);
-                }
-                Ok(())
-            })
+            for _ in 0..begin(cursor, visit)? {
+                string!(cursor, visit.field);
+                string!(cursor, visit.field_value);
+                visit.field_expiry(None);
+            }
+            Ok(())
         }
         TypeByte::HASH_METADATA => {
             let at = cursor.offset();

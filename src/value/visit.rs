@@ -76,8 +76,8 @@ pub struct StreamFacts {
 /// |---|---|
 /// | string | `string` |
 /// | list | per node `packed` or `plain_node`, per element `element`; `collection` first if stored element by element |
-/// | set | `collection` or `packed`, then per member `element` |
-/// | sorted set | `collection` or `packed`, then per member `element`, `score` |
+/// | set | `collection` or `packed`, then per member `set_member`, which is an `element` if left out |
+/// | sorted set | `collection` or `packed`, then per member `zset_member` (an `element` if left out), `score` |
 /// | hash | `collection` or `packed`, then per field `field`, `field_value`, `field_expiry` |
 /// | stream | per node `stream_node`; `stream`; per group `stream_group`, its `stream_pending`s, and per consumer `stream_consumer`, its `stream_consumer_pending`s; per idempotent producer `stream_producer` and its `stream_idempotent`s |
 /// | module | `module`, per item `module_number` or `module_string` |

@@ -166,7 +166,7 @@ mod whole {
     }
 
     /// The shape of a name that fits.
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vbmi,bmi1,bmi2")]
+    #[target_feature(enable = "avx512bw,avx512vbmi")]
     pub(super) fn shape(name: &[u8]) -> Option<Shape> {
         let within = first_bits(name.len());
         #[allow(unsafe_code)]
