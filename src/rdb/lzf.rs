@@ -224,6 +224,50 @@ mod tests {
         assert_eq!(unpack(&[&[0x00, b'a', 0x0d][..], &[0xff; 40]].concat(), 3), Err(2));
     }
 
+    /// Instructions at random, most of them in order: with room behind or not, unpacking and verifying agree, also on where the
+    /// fault is.
+    #[test]
+    fn any_input_is_unpacked_or_refused_in_one_way() {
+        let mut seed = 3u32;
+        let mut random = |below: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 8) % below
+        };
+        let (mut unpacked, mut refused) = (0, 0);
+        for _ in 0..30_000 {
+            let (mut input, mut len) = (Vec::new(), 0);
+            for _ in 0..1 + random(30) {
+                // A copy may begin before the start, with little chance.
+                let reach = if random(40) == 0 { len as u32 + 9 } else { (len as u32).max(1) };
+                let distance = random(reach);
+                match random(3) {
+                    0 => {
+                        let run = random(32);
+                        input.push(run as u8);
+                        input.extend((0..=run).map(|_| random(256) as u8));
+                        len += run as usize + 1;
+                    }
+                    1 => {
+                        let copied = 1 + random(6);
+                        input.extend([(copied << 5 | distance >> 8 & 0x1f) as u8, distance as u8]);
+                        len += copied as usize + 2;
+                    }
+                    _ => {
+                        let more = random(256);
+                        input.extend([(7 << 5 | distance >> 8 & 0x1f) as u8, more as u8, distance as u8]);
+                        len += more as usize + 9;
+                    }
+                }
+            }
+            input.truncate(input.len() - random(3) as usize / 2);
+            match unpack(&input, len + random(2) as usize) {
+                Ok(_) => unpacked += 1,
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(unpacked > 1000 && refused > 1000, "{unpacked} unpacked, {refused} refused");
+    }
+
     #[test]
     fn the_start_of_what_is_broken_is_what_is_in_order() {
         for (input, there) in [(&[0x02, b'a'][..], 1), (&[0x00, b'a', 0x20, 0x01], 1), (&[0x00, b'a', 0xe0, 0x00], 1)] {
