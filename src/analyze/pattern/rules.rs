@@ -33,7 +33,8 @@ pub struct PatternRules {
     regexes: Option<RegexSet>,
 }
 
-static USUAL: Classes = classes(SEPARATORS, JOINERS);
+/// The classes by the usual separators.
+pub(super) static USUAL: Classes = classes(SEPARATORS, JOINERS);
 
 impl Default for PatternRules {
     fn default() -> PatternRules {

@@ -121,41 +121,14 @@ fn first_bits(len: usize) -> u64 {
 #[cfg(target_arch = "x86_64")]
 mod whole {
     use std::arch::x86_64::{
-        _mm512_loadu_si512, _mm512_maskz_loadu_epi8, _mm512_maskz_mov_epi8, _mm512_movepi8_mask, _mm512_mul_epu32,
-        _mm512_permutex2var_epi8, _mm512_reduce_add_epi64, _mm512_set1_epi8, _mm512_srli_epi64, _mm512_storeu_si512,
-        _mm512_test_epi8_mask, _mm512_xor_si512,
+        _mm512_cmpeq_epi8_mask, _mm512_loadu_si512, _mm512_maskz_loadu_epi8, _mm512_maskz_mov_epi8,
+        _mm512_movepi8_mask, _mm512_mul_epu32, _mm512_permutex2var_epi8, _mm512_reduce_add_epi64, _mm512_set1_epi8,
+        _mm512_srli_epi64, _mm512_storeu_si512, _mm512_test_epi8_mask, _mm512_xor_si512,
     };
 
-    use super::super::classes::SEPARATORS;
+    use super::super::classes::{DIGIT, HEX, ODD as SPECIAL, SEPARATOR};
+    use super::super::rules::USUAL;
     use super::{Classes, MAX_LEN, ODD, PARTS, Shape, first_bits, slot_of};
-
-    const DIGIT: u8 = 1;
-    const HEX_LETTER: u8 = 1 << 1;
-    const SEPARATOR: u8 = 1 << 2;
-    const DASH: u8 = 1 << 3;
-    const SPECIAL: u8 = 1 << 4;
-
-    /// The classes of the ASCII bytes.
-    static CLASSES: [u8; 128] = {
-        let mut table = [0; 128];
-        let mut byte = 0;
-        while byte < 128 {
-            table[byte] = match byte as u8 {
-                b'0'..=b'9' => DIGIT,
-                b'a'..=b'f' | b'A'..=b'F' => HEX_LETTER,
-                0..b' ' | 0x7f => SPECIAL,
-                _ => 0,
-            };
-            byte += 1;
-        }
-        let mut i = 0;
-        while i < SEPARATORS.len() {
-            table[SEPARATORS[i] as usize] = SEPARATOR;
-            i += 1;
-        }
-        table[b'-' as usize] |= DASH;
-        table
-    };
 
     /// Whether `name` fits, and the processor has what is needed.
     #[inline(always)]
@@ -170,12 +143,12 @@ mod whole {
     pub(super) fn shape(name: &[u8]) -> Option<Shape> {
         let within = first_bits(name.len());
         #[allow(unsafe_code)]
-        // SAFETY: what is loaded is the name, nothing of what lies behind it; and two halves of the table.
+        // SAFETY: what is loaded is the name, nothing of what lies behind it; and the classes of ASCII, twice 64.
         let (v, low, high) = unsafe {
             (
                 _mm512_maskz_loadu_epi8(within, name.as_ptr().cast()),
-                _mm512_loadu_si512(CLASSES.as_ptr().cast()),
-                _mm512_loadu_si512(CLASSES[64..].as_ptr().cast()),
+                _mm512_loadu_si512(USUAL.as_ptr().cast()),
+                _mm512_loadu_si512(USUAL[64..].as_ptr().cast()),
             )
         };
         let found = _mm512_permutex2var_epi8(low, v, high);
@@ -186,9 +159,9 @@ mod whole {
         }
         let classes = Classes {
             digit: are(DIGIT),
-            hex_letter: are(HEX_LETTER),
+            hex_letter: are(HEX),
             separator: are(SEPARATOR),
-            dash: are(DASH),
+            dash: _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(b'-' as i8)),
             special: 0,
         };
         let kept = _mm512_maskz_mov_epi8(!classes.dropped(within, name.len()), v);
