@@ -98,14 +98,15 @@ impl Has {
     /// An idle time.
     pub const IDLE: Has = Has(1 << 6);
 
-    /// This one where `has`, else none.
+    /// This figure if it is known, else none.
     #[inline(always)]
     fn only_if(self, has: bool) -> Has {
         Has(self.0 * u8::from(has))
     }
 
+    /// What is known by either.
     #[inline(always)]
-    fn and(self, other: Has) -> Has {
+    fn with(self, other: Has) -> Has {
         Has(self.0 | other.0)
     }
 
@@ -132,7 +133,7 @@ impl<'k> Measured<'k> {
             key,
             tag,
             slot,
-            has: Has::EXPIRY.only_if(expire_at_ms.is_some()).and(Has::FREQ.only_if(freq.is_some())),
+            has: Has::EXPIRY.only_if(expire_at_ms.is_some()).with(Has::FREQ.only_if(freq.is_some())),
             type_index: ValueType::String.index(),
             encoding: None,
             freq: freq.unwrap_or(0),
@@ -160,7 +161,7 @@ impl<'k> Measured<'k> {
         self.memory_bytes = measure.usage_bytes;
         self.footprint_bytes = measure.real_bytes;
         self.key_tables_bytes = share;
-        self.has = self.has.and(Has::MEMORY);
+        self.has = self.has.with(Has::MEMORY);
     }
 
     /// The type of the value.
@@ -347,7 +348,7 @@ impl<'m> Measurer<'m> {
         measured.type_index = value_type.index();
         measured.module = &self.facts.module;
         measured.idle_seconds = head.idle_seconds.unwrap_or(0);
-        measured.has = measured.has.and(Has::IDLE.only_if(head.idle_seconds.is_some()));
+        measured.has = measured.has.with(Has::IDLE.only_if(head.idle_seconds.is_some()));
         measured.serialized_bytes = self.end - head.record_at;
         measured.record_at = head.record_at;
         if self.fault.is_some() {
@@ -378,10 +379,10 @@ impl<'m> Measurer<'m> {
                 measured.largest_element_bytes = largest;
                 measured.fields_with_expiry = fields_with_expiry;
                 let is_hash = value_type == ValueType::Hash;
-                Has::ELEMENTS.and(Has::LARGEST).and(Has::FIELDS.only_if(is_hash))
+                Has::ELEMENTS.with(Has::LARGEST).with(Has::FIELDS.only_if(is_hash))
             }
         };
-        measured.has = measured.has.and(known);
+        measured.has = measured.has.with(known);
         measured
     }
 
@@ -412,7 +413,7 @@ impl<'m> Measurer<'m> {
         measured.take(Measure { real_bytes: measure.real_bytes + share, ..measure }, share);
         measured.elements = text.len;
         measured.largest_element_bytes = text.len;
-        measured.has = measured.has.and(Has::ELEMENTS).and(Has::LARGEST);
+        measured.has = measured.has.with(Has::ELEMENTS).with(Has::LARGEST);
         measured
     }
 }
