@@ -17,6 +17,8 @@ pub struct Measurer<'m> {
     scratch: Scratch,
     /// What looks at each value more closely, where that is wanted.
     check: Option<Box<Check>>,
+    /// Longest packed container that is passed over if its header and length say what it costs.
+    pass_bytes: u64,
     key: Vec<u8>,
     /// Of the value that was read last: what it says of itself, the offset of its end in the RDB stream, what is wrong.
     facts: Facts,
@@ -97,6 +99,9 @@ impl Has {
     pub const FREQ: Has = Has(1 << 5);
     /// An idle time.
     pub const IDLE: Has = Has(1 << 6);
+    /// That there may be a larger element yet, in containers that were passed over as [`Depth::Outlines`] wants it:
+    /// [`crate::rdb::Stretch`] looks for it.
+    pub const OPEN_LARGEST: Has = Has(1 << 7);
 
     /// This figure if it is known, else none.
     #[inline(always)]
@@ -236,12 +241,14 @@ impl<'m> Measurer<'m> {
             other_measures: Vec::new(),
             scratch: Scratch::default(),
             check: None,
+            pass_bytes: 0,
             key: Vec::new(),
             facts: Facts {
                 stored: TypeByte::STRING,
                 module: ModuleName::UNKNOWN,
                 elements: 0,
                 largest: 0,
+                is_largest_open: false,
                 fields_with_expiry: 0,
             },
             end: 0,
@@ -251,11 +258,12 @@ impl<'m> Measurer<'m> {
 
     /// The same, with values looked at as closely as `depth` says.
     pub fn with_depth(self, depth: Depth) -> Measurer<'m> {
-        let check = match depth {
-            Depth::Plain => None,
-            Depth::Deep => Some(Box::default()),
+        let (pass_bytes, check) = match depth {
+            Depth::Outlines { bytes } => (bytes, None),
+            Depth::Plain => (0, None),
+            Depth::Deep => (0, Some(Box::default())),
         };
-        Measurer { check, ..self }
+        Measurer { pass_bytes, check, ..self }
     }
 
     /// Reads the value of `head` from `reader`, to be measured next.
@@ -299,6 +307,8 @@ impl<'m> Measurer<'m> {
     pub fn stream<C: Cursor>(&mut self, cursor: &mut C, dialect: Dialect, head: &KeyHead<'_>) -> Result<(), Fault> {
         let mut check = self.check.take();
         let (mut parts, scratch) = self.begin(head.kind);
+        // Nobody can look at the value again.
+        parts.pass_bytes = 0;
         let read = match &mut check {
             None => value::decode(cursor, head.kind, dialect, scratch, &mut parts),
             Some(check) => {
@@ -321,7 +331,14 @@ impl<'m> Measurer<'m> {
         self.facts.begin(stored);
         self.fault = None;
         let kind = ValueType::of(stored);
-        let parts = Parts { facts: &mut self.facts, gauge: &mut self.gauge, others: &mut self.others, kind, stored };
+        let parts = Parts {
+            facts: &mut self.facts,
+            gauge: &mut self.gauge,
+            others: &mut self.others,
+            kind,
+            stored,
+            pass_bytes: self.pass_bytes,
+        };
         (parts, &mut self.scratch)
     }
 
@@ -342,7 +359,7 @@ impl<'m> Measurer<'m> {
             metadata_classes: head.metadata_classes,
         };
         let value_type = self.facts.value_type();
-        let Facts { elements, largest, fields_with_expiry, .. } = self.facts;
+        let Facts { elements, largest, is_largest_open, fields_with_expiry, .. } = self.facts;
         self.other_measures.clear();
         let mut measured = Measured::new(head.db, name, head.expire_at_ms, head.freq);
         measured.type_index = value_type.index();
@@ -379,7 +396,8 @@ impl<'m> Measurer<'m> {
                 measured.largest_element_bytes = largest;
                 measured.fields_with_expiry = fields_with_expiry;
                 let is_hash = value_type == ValueType::Hash;
-                Has::ELEMENTS.with(Has::LARGEST).with(Has::FIELDS.only_if(is_hash))
+                let known = Has::ELEMENTS.with(Has::LARGEST).with(Has::FIELDS.only_if(is_hash));
+                known.with(Has::OPEN_LARGEST.only_if(is_largest_open))
             }
         };
         measured.has = measured.has.with(known);
@@ -426,6 +444,8 @@ struct Facts {
     module: ModuleName,
     elements: u64,
     largest: u64,
+    /// Whether there may be a larger one in what was passed over.
+    is_largest_open: bool,
     fields_with_expiry: u64,
 }
 
@@ -439,6 +459,7 @@ impl Facts {
         }
         self.elements = 0;
         self.largest = 0;
+        self.is_largest_open = false;
         self.fields_with_expiry = 0;
     }
 
@@ -459,6 +480,7 @@ struct Parts<'v, 'm> {
     others: &'v mut [Gauge<'m>],
     kind: ValueType,
     stored: TypeByte,
+    pass_bytes: u64,
 }
 
 impl<'m> Parts<'_, 'm> {
@@ -495,6 +517,23 @@ impl Visit for Parts<'_, '_> {
 
     fn packed(&mut self, packed: Packed<'_>) {
         each!(self.packed(packed));
+    }
+
+    fn pass(&mut self, packed: &Packed<'_>, elements: u64) -> bool {
+        let (kind, stored) = (self.kind, self.stored);
+        // Only the fields themselves tell which of them expire.
+        let expiring = matches!(stored, TypeByte::HASH_LISTPACK_EX | TypeByte::HASH_LISTPACK_EX_PRE_GA);
+        if packed.len > self.pass_bytes
+            || expiring
+            || self.gauge.meter.typed(kind, stored).wants_entries()
+            || self.others.iter_mut().any(|other| other.meter.typed(kind, stored).wants_entries())
+        {
+            return false;
+        }
+        self.facts.elements += elements;
+        self.facts.is_largest_open = true;
+        each!(self.passed(elements));
+        true
     }
 
     fn plain_node(&mut self, element: RdbStr<'_>) {

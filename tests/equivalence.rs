@@ -73,6 +73,51 @@ fn every_fixture_gives_the_same_rows_with_any_number_of_threads() {
     }
 }
 
+/// A report with rows looks into every packed container, one without passes over most: what it says is the same. So are the
+/// rows that it writes and those of `keys`.
+#[test]
+fn what_is_passed_over_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let made = hand_made().into_iter();
+    let made = made.map(|dump| (dump.name.to_owned(), write(dir.path(), &format!("{}.rdb", dump.name), &dump.bytes)));
+    let (csv, json, json_of_all) = (path("keys.csv"), path("passed.json"), path("all.json"));
+    for (name, dump) in dumps().into_iter().chain(made) {
+        for options in [&[][..], &["--server", "redis-6.2", "--compare", "valkey-9.0"], &["--big", "element=40"]] {
+            let report = ["report", "-o", "/dev/null", arg(&dump)];
+            let report = |more: &[&str]| run(&[&report[..], options, more].concat()).expect(0);
+            report(&["--json", &json]);
+            report(&["--json", &json_of_all, "--csv", &csv]);
+            let [json, json_of_all] = [&json, &json_of_all].map(|path| std::fs::read_to_string(path).unwrap());
+            assert!(json == json_of_all, "{name} {options:?}");
+        }
+        run(&["report", "-o", "/dev/null", "--csv", &csv, arg(&dump)]).expect(0);
+        let keys = run(&["keys", arg(&dump)]).expect(0).stdout;
+        assert!(std::fs::read(&csv).unwrap() == keys, "{name}: rows");
+    }
+}
+
+/// A listpack whose header is right and whose entry is none: a report does not look at it, all else does.
+#[test]
+fn a_report_passes_over_what_it_need_not_know() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let mut blob = listpack(&[s("a"), s("b")]);
+    blob[6] = 0xf5; // no such entry
+    let whole = listpack(&[s("a"), s("bc")]);
+    let dump = Rdb::new("REDIS0011").aux("redis-ver", "7.2.4").key(16, "broken").str(blob).key(16, "sound").str(whole);
+    let dump = write(dir.path(), "dump.rdb", &dump.end());
+    let json = path("summary.json");
+    run(&["report", "-o", "/dev/null", "--json", &json, arg(&dump)]).expect(0);
+    let summary: Value = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
+    let keys = summary["biggest"].as_array().unwrap().iter();
+    let keys: Vec<_> = keys.map(|key| (&key["key"], &key["num_elements"], &key["len_largest_element"])).collect();
+    assert_eq!(keys, [(&"broken".into(), &1.into(), &Value::Null), (&"sound".into(), &1.into(), &2.into())]);
+    run(&["report", "-o", "/dev/null", "--csv", &path("keys.csv"), arg(&dump)]).expect(4);
+    run(&["keys", arg(&dump)]).expect(4);
+    run(&["check", arg(&dump)]).expect(4);
+}
+
 /// A summary without what differs between a file and standard input: name and path of the dump, what follows the RDB.
 fn without_source(mut summary: Value, name: &str) -> Value {
     let dump = &mut summary["dumps"][0];

@@ -39,7 +39,7 @@ impl Visit for Told {
         self.number(count);
     }
     fn packed(&mut self, packed: Packed<'_>) {
-        self.number(packed.bytes.len() as u64);
+        self.number(packed.len);
     }
     fn plain_node(&mut self, element: RdbStr<'_>) {
         self.text(element);

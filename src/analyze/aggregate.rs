@@ -326,7 +326,7 @@ impl Aggregate {
             return Err(format!("{} types instead of {}", self.biggest_of_type.len(), MODULE_INDEX + 1));
         }
         for list in self.lists() {
-            list.for_each(&mut |of_dump, _| *of_dump = dump);
+            list.for_each(&mut |key| key.dump = dump);
         }
         self.found.values_mut().for_each(|found| found.key.dump = dump);
         match self.figures().find(|figure| *figure > MOST) {
@@ -376,7 +376,7 @@ impl Aggregate {
     /// Lets `visit` change every name of a key that is here, apart from the patterns.
     pub fn for_each_name(&mut self, visit: &mut dyn FnMut(&mut Box<[u8]>)) {
         for list in self.lists() {
-            list.for_each(&mut |_, name| visit(name));
+            list.for_each(&mut |key| visit(&mut key.key));
         }
         self.contents.for_each_name(visit);
         self.damages.iter_mut().for_each(|damage| visit(&mut damage.key));
@@ -519,11 +519,11 @@ impl Aggregate {
         *bytes += footprint;
         let dump = self.options.dump;
         let measure = u64::from(freq) << 48 | footprint.min((1 << 48) - 1);
-        self.hottest.observe_with(measure, dump, (key.db, key.key), || top_key(dump, key));
+        self.hottest.observe_with(measure, dump, (key.db, key.key), || top_key(dump, key, None));
         self.slots[usize::from(key.slot)].estimated_hits += estimated_hits(freq);
         if freq >= HOT_COUNTER && self.is_big(key) {
             let measure = estimated_hits(freq).saturating_mul(footprint);
-            self.hot_and_big.observe_with(measure, dump, (key.db, key.key), || top_key(dump, key));
+            self.hot_and_big.observe_with(measure, dump, (key.db, key.key), || top_key(dump, key, None));
         }
     }
 
@@ -539,7 +539,7 @@ impl Aggregate {
         if seconds >= COLD_SECONDS {
             let dump = self.options.dump;
             let measure = footprint.saturating_mul(seconds);
-            self.coldest.observe_with(measure, dump, (key.db, key.key), || top_key(dump, key));
+            self.coldest.observe_with(measure, dump, (key.db, key.key), || top_key(dump, key, None));
         }
     }
 
@@ -551,8 +551,8 @@ impl Aggregate {
 
     #[cold]
     fn observe_big(&mut self, key: &Measured<'_>, value: &StoredValue<'_>) {
-        let record = key.record();
-        let crossed = self.options.big.crossed(&record);
+        // What was passed over has no element that makes it big.
+        let crossed = self.options.big.crossed(&key.record());
         let critical = crossed.iter().any(|crossed| crossed.severity == Severity::Critical);
         let percent = crossed.iter().map(|crossed| crossed.percent_of_warning).max().unwrap_or(0);
         let group = self.group(key);
@@ -560,7 +560,7 @@ impl Aggregate {
         group.big.1 += u64::from(critical);
         let measure = u64::from(critical) << 63 | percent.min(u64::MAX >> 2);
         let dump = self.options.dump;
-        let kept = || TopKey::new(dump, &record, CompressionSample::of(value));
+        let kept = || top_key(dump, key, CompressionSample::of(value));
         self.gravest.observe_with(measure, dump, (key.db, key.key), kept);
     }
 
@@ -579,7 +579,7 @@ impl Aggregate {
 
     #[cold]
     fn observe_watched(&mut self, key: &Measured<'_>) {
-        let found = Found { key: top_key(self.options.dump, key), keys: 1 };
+        let found = Found { key: top_key(self.options.dump, key, None), keys: 1 };
         add_found(&mut self.found, key.key.into(), found);
     }
 
@@ -598,8 +598,9 @@ impl Aggregate {
     }
 }
 
-fn top_key(dump: usize, key: &Measured<'_>) -> TopKey {
-    TopKey::new(dump, &key.record(), None)
+fn top_key(dump: usize, key: &Measured<'_>, compression: Option<CompressionSample>) -> TopKey {
+    let open_at = key.has.knows(Has::OPEN_LARGEST).then_some(key.record_at);
+    TopKey { open_at, ..TopKey::new(dump, &key.record(), compression) }
 }
 
 fn add_found(names: &mut FoundNames, name: Box<[u8]>, found: Found) {
@@ -678,9 +679,9 @@ impl Fold for Aggregate {
         self.observe_heat(key);
         let dump = self.options.dump;
         let name = (key.db, key.key);
-        self.biggest_of_type[key.type_index].observe_with(key.footprint_bytes, dump, name, || top_key(dump, key));
+        self.biggest_of_type[key.type_index].observe_with(key.footprint_bytes, dump, name, || top_key(dump, key, None));
         if key.type_index != ValueType::String.index() {
-            self.longest.observe_with(key.elements, dump, name, || top_key(dump, key));
+            self.longest.observe_with(key.elements, dump, name, || top_key(dump, key, None));
         }
         self.patterns.observe(
             key.key,
@@ -693,6 +694,21 @@ impl Fold for Aggregate {
                 expired,
             },
         );
+    }
+
+    fn open_records(&mut self) -> BTreeSet<u64> {
+        let found = self.found.values().filter_map(|found| found.key.open_at).collect::<Vec<u64>>();
+        self.lists().flat_map(|list| list.open_records()).chain(found).collect()
+    }
+
+    fn close_records(&mut self, largest: &BTreeMap<u64, Option<u64>>) {
+        let mut close = |key: &mut TopKey| {
+            if let Some(largest) = key.open_at.take().and_then(|at| largest.get(&at)) {
+                key.largest_element_bytes = *largest;
+            }
+        };
+        self.found.values_mut().for_each(|found| close(&mut found.key));
+        self.lists().for_each(|list| list.for_each(&mut close));
     }
 
     fn rest(&mut self) {

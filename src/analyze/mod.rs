@@ -31,6 +31,8 @@ pub use rebalance::Rebalance;
 pub use summary::Summary;
 pub use top::{TopKey, TopKeys};
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::measure::Measured;
 use crate::rdb::StoredValue;
 
@@ -40,6 +42,13 @@ pub trait Fold: Send {
     fn observe(&mut self, measured: &Measured<'_>, value: &StoredValue<'_>);
     /// Takes over what another gathered.
     fn merge(&mut self, other: Self);
+    /// Offsets in the RDB stream of the records whose largest elements are yet to be looked for, where keys came without
+    /// ([`crate::measure::Has::OPEN_LARGEST`]) and it matters. Asked while those records can still be read.
+    fn open_records(&mut self) -> BTreeSet<u64> {
+        BTreeSet::new()
+    }
+    /// Bytes of the largest elements of those records, absent where a value is broken.
+    fn close_records(&mut self, _: &BTreeMap<u64, Option<u64>>) {}
     /// The dump has been read: what only serves to take keys into account can go.
     fn rest(&mut self) {}
 }

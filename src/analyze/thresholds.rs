@@ -160,6 +160,12 @@ impl BigThresholds {
         TYPE_NAMES.into_iter().zip(&self.types)
     }
 
+    /// Elements of at most so many bytes make no key big.
+    pub fn small_element_bytes(&self) -> u64 {
+        let warnings = self.types[WITH_ELEMENTS].iter().map(|limits| limits.largest_element_bytes.warning);
+        warnings.min().unwrap_or(u64::MAX)
+    }
+
     /// Whether a key of the type with this [`ValueType::index`] is big with so much memory, so many elements, and the largest of so many bytes.
     #[inline(always)]
     pub fn is_big(&self, type_index: usize, memory: u64, elements: u64, largest_element_bytes: u64) -> bool {

@@ -33,6 +33,10 @@ pub struct TopKey {
     pub freq: Option<u8>,
     pub idle_seconds: Option<u64>,
     pub slot: u16,
+    /// Offset of its record in the RDB stream, as long as there may be a larger element than is known: what was passed over
+    /// is still to be looked into, see [`super::Fold::open_records`].
+    #[serde(skip)]
+    pub open_at: Option<u64>,
     /// A sample of its value compressed, where the list has such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compression: Option<CompressionSample>,
@@ -58,6 +62,7 @@ impl TopKey {
             freq: record.freq,
             idle_seconds: record.idle_seconds,
             slot: record.slot,
+            open_at: None,
             compression,
         }
     }
@@ -176,14 +181,19 @@ impl TopKeys {
         })
     }
 
-    /// Lets `visit` change the number of each key's dump and its name.
-    pub fn for_each(&mut self, visit: &mut dyn FnMut(&mut usize, &mut Box<[u8]>)) {
+    /// Lets `visit` change each key, all but what it is measured by.
+    pub fn for_each(&mut self, visit: &mut dyn FnMut(&mut TopKey)) {
         let mut all = TopKeys::new(self.limit);
         for mut ranked in std::mem::take(&mut self.heap) {
-            visit(&mut ranked.key.dump, &mut ranked.key.key);
+            visit(&mut ranked.key);
             all.insert(ranked);
         }
         *self = all;
+    }
+
+    /// Offsets of the records whose largest elements are yet to be looked for.
+    pub(super) fn open_records(&self) -> impl Iterator<Item = u64> {
+        self.heap.iter().filter_map(|ranked| ranked.key.open_at)
     }
 
     /// The least measure that is kept, if a key with less was left out; absent if the list has every key.

@@ -517,4 +517,10 @@ impl Setup<Aggregate> for AggregateSetup<'_> {
     fn fold(&self, facts: &FileFacts, first_slots: &dyn Fn() -> Vec<u16>) -> Aggregate {
         self.run.aggregate(self.dump, facts, first_slots)
     }
+
+    /// What holds no element that makes a key big need not be unpacked. An integer's text is up to twice as long as what
+    /// holds it.
+    fn depth(&self) -> Depth {
+        Depth::Outlines { bytes: self.run.options.big.small_element_bytes() / 2 }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
 use super::facts::{Driver, checksum_bytes};
 use super::look::{self, DumpLook};
 use super::ordered::Piece;
@@ -14,8 +16,8 @@ use crate::error::DumpError;
 use crate::input::{DumpInput, Map, Opened, Source, map};
 use crate::memory::Place;
 use crate::rdb::crc64::{self, checksum};
-use crate::rdb::{Item, Reader};
-use crate::value::{Depth, MAX_BLOB_BYTES};
+use crate::rdb::{Item, Reader, Stretch};
+use crate::value::{Depth, MAX_BLOB_BYTES, Scratch};
 
 pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
     let data = map.bytes();
@@ -122,6 +124,12 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
     let computed = job.ordered.crc();
     let checksum = driver.checksum_state(computed);
     let (mut fold, mut keys) = workers.finish();
+    let open = fold.open_records();
+    if !open.is_empty() {
+        let stretch = Stretch { data, base: 0, header };
+        let look = |scratch: &mut Scratch, at| (at, stretch.largest_element(at, scratch));
+        fold.close_records(&open.into_par_iter().map_init(Scratch::default, look).collect());
+    }
     if let Some(bytes_after) = map.changed() {
         driver.error = Some(DumpError::Changed { bytes_before: data.len() as u64, bytes_after });
         (fold, keys) = (job.setup.fold(&driver.facts, &Vec::new), 0);

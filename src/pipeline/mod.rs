@@ -259,8 +259,12 @@ impl<'m, F: Fold> Worker<'m, F> {
         facts: &FileFacts,
         first_keys: &dyn Fn() -> Vec<u16>,
     ) -> Worker<'m, F> {
+        let depth = match job.setup.depth() {
+            Depth::Outlines { .. } if job.format.is_some() => Depth::Plain, // rows tell of every element
+            depth => depth,
+        };
         Worker {
-            measurer: Measurer::new(model, others).with_depth(job.setup.depth()),
+            measurer: Measurer::new(model, others).with_depth(depth),
             yields: Yield {
                 fold: job.setup.fold(facts, first_keys),
                 rows: Vec::new(),

@@ -14,8 +14,8 @@ use crate::error::DumpError;
 use crate::rdb::crc64::{self, checksum};
 use crate::rdb::header::HEADER_LEN;
 use crate::rdb::stored::{START_BYTES, StoredValue};
-use crate::rdb::{Header, Item, KeyHead, RdbStr, Reader, StreamCursor};
-use crate::value::{Depth, MAX_BLOB_BYTES};
+use crate::rdb::{Header, Item, KeyHead, RdbStr, Reader, StreamCursor, Stretch};
+use crate::value::{Depth, MAX_BLOB_BYTES, Scratch};
 
 /// How much of a stream is read at a time; a record longer than [`GIANT_BYTES`] is decoded as it comes.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -108,6 +108,13 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, stream: &mut dyn Read, behind:
                     let keys = worker.yields.keys;
                     let mut span = Reader::resume(&chunk, at, header, place.db);
                     walk(&mut span, &mut place.clone(), usize::MAX, Some((&mut worker, job)));
+                    let open = worker.yields.fold.open_records();
+                    if !open.is_empty() {
+                        let stretch = Stretch { data: &chunk, base: at, header };
+                        let mut scratch = Scratch::default();
+                        let look = |at| (at, stretch.largest_element(at, &mut scratch));
+                        worker.yields.fold.close_records(&open.into_iter().map(look).collect());
+                    }
                     let rows = job.ordered.take_rows(&mut worker.yields.rows);
                     job.ordered.push(number, Piece { crc: checksum(&chunk), bytes: chunk.len() as u64, rows });
                     job.progress.advance(chunk.len() as u64, worker.yields.keys - keys);

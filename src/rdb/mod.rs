@@ -35,5 +35,5 @@ pub use fault::{Fault, FaultKind};
 pub use header::Header;
 pub(crate) use reader::ShortString;
 pub use reader::{Item, KeyHead, Reader};
-pub use stored::StoredValue;
+pub use stored::{StoredValue, Stretch};
 pub use string::RdbStr;

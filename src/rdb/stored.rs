@@ -3,11 +3,37 @@
 use super::constants::{Dialect, TypeByte};
 use super::cursor::Cursor;
 use super::fault::{Fault, FaultKind, Parse};
+use super::header::Header;
+use super::reader::{Item, Reader};
 use super::string::RdbStr;
 use crate::value::{self, Scratch, Visit};
 
 /// Most bytes of a value that are looked at: as many of a mapped file as of a pipe, where no more are kept.
 pub const START_BYTES: usize = 256 << 10;
+
+/// Records of a dump that have been read and can be read once more.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<'a> {
+    /// The bytes in which the records lie.
+    pub data: &'a [u8],
+    /// Offset of the first of them in the RDB stream.
+    pub base: u64,
+    /// The header of the dump.
+    pub header: Header,
+}
+
+impl Stretch<'_> {
+    /// Bytes of the longest element of the record at this offset of the RDB stream, as in
+    /// [`crate::record::KeyRecord::largest_element_bytes`]; absent if there is no such record or its value is broken.
+    pub fn largest_element(&self, record_at: u64, scratch: &mut Scratch) -> Option<u64> {
+        let from = usize::try_from(record_at.checked_sub(self.base)?).ok()?;
+        let mut reader = Reader::resume(self.data.get(from..)?, record_at, self.header, 0);
+        let Ok(Item::Key(head)) = reader.next_item() else { return None };
+        let mut longest = Longest(0);
+        reader.value(&head, scratch, &mut longest).ok()?;
+        Some(longest.0)
+    }
+}
 
 /// A value that has been read, or the start of one.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +58,23 @@ impl StoredValue<'_> {
         let mut cursor = StartCursor { data: &value[..value.len().min(START_BYTES)], pos: 0, missing: 0 };
         let _ = value::decode(&mut cursor, self.kind, self.dialect, &mut Scratch::default(), visit);
         cursor.missing
+    }
+}
+
+/// Bytes of the longest element so far.
+struct Longest(u64);
+
+impl Visit for Longest {
+    fn element(&mut self, element: RdbStr<'_>) {
+        self.0 = self.0.max(element.len());
+    }
+
+    fn field(&mut self, name: RdbStr<'_>) {
+        self.0 = self.0.max(name.len());
+    }
+
+    fn field_value(&mut self, value: RdbStr<'_>) {
+        self.0 = self.0.max(value.len());
     }
 }
 

@@ -16,6 +16,12 @@ use crate::record::ValueType;
 /// How closely dumps are looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
+    /// As far as it costs nothing, and packed containers of at most so many bytes only by their headers, where their length and
+    /// the number of their entries are all that a server's memory depends on.
+    Outlines {
+        /// So many bytes, unpacked.
+        bytes: u64,
+    },
     /// As far as it costs nothing: what must be in order for the values to be read.
     #[default]
     Plain,

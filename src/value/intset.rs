@@ -9,6 +9,15 @@ const WHAT: &str = PackedFormat::Intset.name();
 /// Bytes before the first integer.
 pub const HEADER_BYTES: usize = 8;
 
+/// Number of members by the header at the start of an intset of `len` bytes; absent if it cannot be true.
+pub(super) fn claimed_entries(start: &[u8], len: u64) -> Option<u64> {
+    let &[a, b, c, d, e, f, g, h] = start.first_chunk()?;
+    let width = u32::from_le_bytes([a, b, c, d]);
+    let count = u64::from(u32::from_le_bytes([e, f, g, h]));
+    let fits = matches!(width, 2 | 4 | 8) && HEADER_BYTES as u64 + u64::from(width) * count == len;
+    fits.then_some(count)
+}
+
 /// Gives every member to `each`; returns how many there were.
 ///
 /// # Errors

@@ -10,6 +10,17 @@ const WHAT: &str = PackedFormat::Listpack.name();
 pub const HEADER_BYTES: usize = 6;
 /// A count that only walking can tell.
 const UNKNOWN_COUNT: u16 = u16::MAX;
+/// A byte that says what the entry is, and the length behind it.
+const MIN_ENTRY_BYTES: u64 = 2;
+
+/// Number of entries by the header at the start of a listpack of `len` bytes; absent if it cannot be true or does not say.
+pub(super) fn claimed_entries(start: &[u8], len: u64) -> Option<u64> {
+    let &[a, b, c, d, e, f] = start.first_chunk()?;
+    let count = u16::from_le_bytes([e, f]);
+    let fits = u64::from(u32::from_le_bytes([a, b, c, d])) == len
+        && (HEADER_BYTES + 1) as u64 + MIN_ENTRY_BYTES * u64::from(count) <= len;
+    (fits && count != UNKNOWN_COUNT).then_some(u64::from(count))
+}
 
 /// Gives every entry to `each`; returns how many there were.
 ///

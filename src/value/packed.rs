@@ -6,7 +6,12 @@ use super::{
 };
 use crate::rdb::cursor::Cursor;
 use crate::rdb::fault::{Fault, FaultKind, Parse};
+use crate::rdb::lzf;
 use crate::rdb::string::RdbStr;
+
+/// Bytes at the start of a container that are looked at first: the longest header is among them.
+const START_BYTES: usize = 16;
+const _: () = assert!(START_BYTES >= ziplist::HEADER_BYTES);
 
 /// Takes the entries of a container one by one. A trait and no closure, because these calls are to be inlined at every
 /// place, so that an entry stays in registers.
@@ -183,19 +188,32 @@ fn walk<'v, C: Cursor, V: Visit, E: Entries>(
     let at = cursor.offset();
     let stored = cursor.blob()?;
     let walked = (|| {
-        let compressed_bytes = match stored {
-            RdbStr::Lzf { packed, .. } => Some(packed.len() as u64),
-            _ => None,
+        let mut start = [0; START_BYTES];
+        let (start, compressed_bytes) = match stored {
+            RdbStr::Raw(bytes) => (&bytes[..bytes.len().min(START_BYTES)], None),
+            RdbStr::Lzf { packed, len, at } => {
+                lzf::check_claim(packed.len() as u64, len).map_err(|kind| Fault { at, kind })?;
+                let there = lzf::inflate_start(packed, &mut start);
+                (&start[..there], Some(packed.len() as u64))
+            }
+            // Not what a server would write; what is wrong with it shows below.
+            RdbStr::Int(_) | RdbStr::Unread { .. } => (&[][..], None),
         };
-        let bytes = stored.bytes(&mut scratch.blob, MAX_BLOB_BYTES)?;
-        if bytes.is_empty() {
+        let packed = Packed { format, len: stored.len(), start, compressed_bytes };
+        if packed.len == 0 {
             return Err(Fault { at, kind: FaultKind::EmptyBlob { what: format.name() } });
         }
         if V::CHECKS {
             visit.place(at);
         }
-        visit.packed(Packed { format, bytes, compressed_bytes });
-        let blob = Blob { bytes, at };
+        visit.packed(packed);
+        if let Some(claimed) = packed.claimed_entries()
+            && claimed.is_multiple_of(E::GROUP)
+            && visit.pass(&packed, claimed / E::GROUP)
+        {
+            return Ok(());
+        }
+        let blob = Blob { bytes: stored.bytes(&mut scratch.blob, MAX_BLOB_BYTES)?, at };
         let entries = entries(visit, at);
         let count = match format {
             PackedFormat::Ziplist => ziplist::walk(blob, entries),

@@ -1,5 +1,6 @@
 //! What decoding tells about a value.
 
+use super::{intset, listpack, ziplist};
 use crate::rdb::RdbStr;
 
 /// A container in which the servers pack small values.
@@ -24,15 +25,31 @@ impl PackedFormat {
     }
 }
 
-/// A packed container, before its entries.
+/// A packed container, before its entries, of which it is not yet known whether they are in order.
 #[derive(Clone, Copy, Debug)]
 pub struct Packed<'a> {
     /// How the bytes are laid out.
     pub format: PackedFormat,
-    /// The container itself, unpacked if the file has it compressed.
-    pub bytes: &'a [u8],
+    /// Bytes of the container, unpacked; a claim if the file has it compressed.
+    pub len: u64,
+    /// The first of them, unpacked: the header is among them, if there is one.
+    pub start: &'a [u8],
     /// Bytes of the compressed form, if the file has it compressed.
     pub compressed_bytes: Option<u64>,
+}
+
+impl Packed<'_> {
+    /// Number of entries by the header; absent if that is broken, cannot be true or does not say.
+    #[inline]
+    pub fn claimed_entries(&self) -> Option<u64> {
+        let entries = match self.format {
+            PackedFormat::Listpack => listpack::claimed_entries(self.start, self.len),
+            PackedFormat::Ziplist => ziplist::claimed_entries(self.start, self.len),
+            PackedFormat::Intset => intset::claimed_entries(self.start, self.len),
+            PackedFormat::Zipmap => None, // counts fields, and few of them
+        }?;
+        (entries > 0).then_some(entries)
+    }
 }
 
 /// A score as the file holds it.
@@ -103,6 +120,13 @@ pub trait Visit {
     /// A packed container begins; its entries come as elements or fields.
     #[inline]
     fn packed(&mut self, packed: Packed<'_>) {}
+
+    /// Asks, once a packed container has begun and where its header tells the number of its elements or fields, whether to pass over
+    /// it: its entries do not come then, are not even unpacked, and nobody sees whether they are in order.
+    #[inline]
+    fn pass(&mut self, packed: &Packed<'_>, elements: u64) -> bool {
+        false
+    }
 
     /// A node of a list that is a single large element, which comes next as `element`.
     #[inline]

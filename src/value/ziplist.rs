@@ -11,6 +11,18 @@ const WHAT: &str = PackedFormat::Ziplist.name();
 pub const HEADER_BYTES: usize = 10;
 /// A count that only walking can tell.
 const UNKNOWN_COUNT: u16 = u16::MAX;
+/// The length of the entry before, and a byte that says what this one is.
+const MIN_ENTRY_BYTES: u64 = 2;
+
+/// Number of entries by the header at the start of a ziplist of `len` bytes; absent if it cannot be true or does not say.
+pub(super) fn claimed_entries(start: &[u8], len: u64) -> Option<u64> {
+    let &[a, b, c, d, t, u, v, w, e, f] = start.first_chunk()?;
+    let count = u16::from_le_bytes([e, f]);
+    let fits = u64::from(u32::from_le_bytes([a, b, c, d])) == len
+        && u64::from(u32::from_le_bytes([t, u, v, w])) < len
+        && (HEADER_BYTES + 1) as u64 + MIN_ENTRY_BYTES * u64::from(count) <= len;
+    (fits && count != UNKNOWN_COUNT).then_some(u64::from(count))
+}
 
 /// Gives every entry to `each`; returns how many there were.
 ///

@@ -222,14 +222,9 @@ impl<'m> Meter<'m> {
     #[inline]
     fn begin_packed(&mut self, packed: &Packed<'_>, limit: u64) {
         let native = packed.format == self.native_format() || packed.format == PackedFormat::Intset;
-        self.v.native_bytes = native.then_some(packed.bytes.len() as u64);
+        self.v.native_bytes = native.then_some(packed.len);
         self.v.want_packed = !native;
         // Two entries make an element at least, but for sets and lists: more than the limit is what matters.
-        let claimed = match packed.format {
-            PackedFormat::Listpack => packed.bytes.get(4..6).map(|b| u16::from_le_bytes([b[0], b[1]])),
-            PackedFormat::Ziplist => packed.bytes.get(8..10).map(|b| u16::from_le_bytes([b[0], b[1]])),
-            _ => Some(u16::MAX),
-        };
-        self.v.want_table = claimed.is_none_or(|claimed| u64::from(claimed) > limit) || !native;
+        self.v.want_table = !native || packed.claimed_entries().is_none_or(|claimed| claimed > limit);
     }
 }

@@ -29,6 +29,24 @@ impl<'m> Meter<'m> {
     }
 }
 
+impl TypedMeter<'_, '_> {
+    /// Whether what the packed container that has begun costs depends on more than its length and the number of its entries.
+    pub fn wants_entries(&self) -> bool {
+        let v = &self.meter.v;
+        let before_nodes = self.kind == ValueType::List && self.meter.model.options.server.family() < Family::R32;
+        v.native_bytes.is_none() || v.want_table || v.want_stage || v.kind == Kind::Plain || before_nodes
+    }
+
+    /// The container's elements or fields were passed over.
+    pub fn passed(&mut self, elements: u64) {
+        let v = &mut self.meter.v;
+        v.count += elements;
+        if self.kind == ValueType::List {
+            v.list.node_elements += elements;
+        }
+    }
+}
+
 impl Visit for TypedMeter<'_, '_> {
     #[inline(always)]
     fn string(&mut self, value: RdbStr<'_>) {
@@ -64,8 +82,7 @@ impl Visit for TypedMeter<'_, '_> {
             ValueType::List => {
                 meter.close_node();
                 meter.begin_packed(&packed, u64::MAX);
-                let bytes = packed.bytes.len() as u64;
-                meter.node_compresses_to(bytes, packed.compressed_bytes);
+                meter.node_compresses_to(packed.len, packed.compressed_bytes);
             }
             _ => {
                 let limit = match self.kind {
@@ -80,10 +97,9 @@ impl Visit for TypedMeter<'_, '_> {
                 meter.v.kind = Kind::Packed(packed.format);
                 meter.begin_packed(&packed, limit);
                 if packed.format == PackedFormat::Intset {
-                    let width = packed.bytes.first().map_or(2, |&width| u64::from(width));
-                    meter.v.int_width = width;
-                    let members = packed.bytes.len().saturating_sub(intset::HEADER_BYTES) as u64 / width.max(1);
-                    meter.v.want_table = members > thresholds.set_max_intset_entries;
+                    meter.v.int_width = packed.start.first().map_or(2, |&width| u64::from(width));
+                    let members = packed.claimed_entries();
+                    meter.v.want_table = members.is_none_or(|members| members > thresholds.set_max_intset_entries);
                 }
                 if packed.format != PackedFormat::Intset
                     && self.kind == ValueType::Set
