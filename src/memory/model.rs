@@ -35,6 +35,8 @@ impl AddAssign for Cost {
     }
 }
 
+/// Pointers to key and value, and to the next entry (`dict.c`).
+const DICT_ENTRY_BYTES: u64 = 24;
 /// Lengths up to this are looked up.
 const TABLE_LEN: usize = 512;
 /// Expected sizes are kept in this many parts of a byte.
@@ -59,6 +61,8 @@ pub struct Model {
     pub(super) options: ModelOptions,
     pub(super) layout: &'static Layout,
     pub(super) classes: SizeClasses,
+    /// An entry of a table, apart from what it points at.
+    dict_entry: Cost,
     /// By length: a separately allocated string.
     sds: Box<[Cost]>,
     /// By length of the member: an entry of a skip list with its member, in 1/FRACTION bytes.
@@ -99,6 +103,7 @@ impl Model {
         let mut model = Model {
             options,
             layout,
+            dict_entry: Cost { usage: DICT_ENTRY_BYTES, real: classes.of(DICT_ENTRY_BYTES) },
             classes,
             sds: Box::default(),
             znode: Box::default(),
@@ -261,8 +266,19 @@ impl Model {
     }
 
     /// A field of a table-encoded hash with its value.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hash_entry(&self, field: u64, value: u64, has_expiry: bool) -> Cost {
+        if self.layout.family >= Family::R74 && self.layout.family != Family::V80 {
+            return self.embedding_hash_entry(field, value, has_expiry);
+        }
+        let mut cost = self.dict_entry;
+        cost += self.sds(field);
+        cost += self.sds(value);
+        cost
+    }
+
+    /// The same of servers that have a field in one block with its expiry, or with its value.
+    fn embedding_hash_entry(&self, field: u64, value: u64, has_expiry: bool) -> Cost {
         match self.layout.family {
             Family::R74 | Family::R80 | Family::R82 => {
                 // `mstr.h`: headers of 1, 3 and 9 bytes; the expiry and its links take 18 before them.
@@ -272,12 +288,12 @@ impl Model {
                     _ => 9,
                 };
                 let expiry = if has_expiry { 18 } else { 0 };
-                let mut cost = self.block(24);
+                let mut cost = self.dict_entry;
                 cost += Cost::both(self.classes.of(field.saturating_add(expiry + header + 1)));
                 cost += self.sds(value);
                 cost
             }
-            Family::R86 | Family::V81 | Family::V90 => {
+            _ => {
                 let expiry: u64 = match (has_expiry, self.layout.family) {
                     (true, Family::V90) => 8,
                     (true, Family::R86) => 16,
@@ -296,12 +312,6 @@ impl Model {
                 }
                 let name = field.saturating_add(self.sds_header(field).max(3) + 1);
                 let mut cost = block((expiry + 8).saturating_add(name));
-                cost += self.sds(value);
-                cost
-            }
-            _ => {
-                let mut cost = self.block(24);
-                cost += self.sds(field);
                 cost += self.sds(value);
                 cost
             }

@@ -126,16 +126,30 @@ pub trait Cursor {
         let at = self.offset();
         match self.length_or_encoding()? {
             Length::Plain(n) => self.raw_string(n),
-            Length::Encoding(e) => self.encoded_string(at, e),
+            Length::Encoding(e @ 0..=2) => self.integer(e).map(RdbStr::Int),
+            Length::Encoding(e) => compressed_string(self, at, e, false),
         }
     }
 
-    /// What follows the first byte, at `at`, of a string in one of the special encodings.
+    /// The integer that follows the first byte of a string in the encoding 0, 1 or 2.
+    ///
+    /// # Errors
+    /// `Truncated`.
+    #[inline(always)]
+    fn integer(&mut self, encoding: u8) -> Parse<i64> {
+        match encoding {
+            0 => self.array().map(|b| i64::from(i8::from_le_bytes(b))),
+            1 => self.array().map(|b| i64::from(i16::from_le_bytes(b))),
+            _ => self.array().map(|b| i64::from(i32::from_le_bytes(b))),
+        }
+    }
+
+    /// What follows the first byte, at `at`, of a string in any other of the special encodings.
     ///
     /// # Errors
     /// As [`Cursor::string`].
-    fn encoded_string(&mut self, at: u64, encoding: u8) -> Parse<RdbStr<'_>> {
-        encoded_string(self, at, encoding, false)
+    fn compressed_string(&mut self, at: u64, encoding: u8) -> Parse<RdbStr<'_>> {
+        compressed_string(self, at, encoding, false)
     }
 
     /// A string whose bytes are wanted: a packed blob, a name.
@@ -147,7 +161,8 @@ pub trait Cursor {
         let at = self.offset();
         match self.length_or_encoding()? {
             Length::Plain(n) => Ok(RdbStr::Raw(self.take_claimed(n)?)),
-            Length::Encoding(e) => encoded_string(self, at, e, true),
+            Length::Encoding(e @ 0..=2) => self.integer(e).map(RdbStr::Int),
+            Length::Encoding(e) => compressed_string(self, at, e, true),
         }
     }
 
@@ -162,6 +177,14 @@ pub trait Cursor {
             Ok(n) => self.take(n),
             Err(_) => Err(Fault { at, kind: FaultKind::Truncated { needed: n } }),
         }
+    }
+
+    /// Passes over elements of short strings as long as they come, at most `count` of them: so many strings each, and `fixed` bytes
+    /// behind them. Says how many; a cursor may leave any of them.
+    #[inline(always)]
+    fn skip_short<const STRINGS: usize>(&mut self, fixed: usize, count: u64) -> u64 {
+        let _ = (fixed, count);
+        0
     }
 
     /// Passes over a string in any form.
@@ -203,24 +226,19 @@ fn lzf_lengths<C: Cursor + ?Sized>(cursor: &mut C) -> Parse<(u64, u64)> {
     Ok((packed, unpacked))
 }
 
-/// The integer and LZF forms, after their first byte at `at`.
+/// The LZF form, after its first byte at `at`.
 #[inline(never)]
-fn encoded_string<C: Cursor + ?Sized>(cursor: &mut C, at: u64, encoding: u8, whole: bool) -> Parse<RdbStr<'_>> {
-    match encoding {
-        0 => cursor.array().map(|b| RdbStr::Int(i64::from(i8::from_le_bytes(b)))),
-        1 => cursor.array().map(|b| RdbStr::Int(i64::from(i16::from_le_bytes(b)))),
-        2 => cursor.array().map(|b| RdbStr::Int(i64::from(i32::from_le_bytes(b)))),
-        3 => {
-            let (clen, len) = lzf_lengths(cursor)?;
-            let at = cursor.offset();
-            let packed = if whole { RdbStr::Raw(cursor.take_claimed(clen)?) } else { cursor.raw_string(clen)? };
-            Ok(match packed {
-                RdbStr::Raw(packed) => RdbStr::Lzf { packed, len, at },
-                _ => RdbStr::Unread { len },
-            })
-        }
-        e => Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | e } }),
+fn compressed_string<C: Cursor + ?Sized>(cursor: &mut C, at: u64, encoding: u8, whole: bool) -> Parse<RdbStr<'_>> {
+    if encoding != 3 {
+        return Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | encoding } });
     }
+    let (clen, len) = lzf_lengths(cursor)?;
+    let at = cursor.offset();
+    let packed = if whole { RdbStr::Raw(cursor.take_claimed(clen)?) } else { cursor.raw_string(clen)? };
+    Ok(match packed {
+        RdbStr::Raw(packed) => RdbStr::Lzf { packed, len, at },
+        _ => RdbStr::Unread { len },
+    })
 }
 
 /// Reads from memory; what it returns is never copied.
@@ -284,10 +302,8 @@ impl<'a> SliceCursor<'a> {
                 let clen = usize::try_from(clen).map_err(|_| self.truncated(clen))?;
                 Ok(RdbStr::Lzf { packed: self.take_ref(clen)?, len, at })
             }
-            Length::Encoding(e) => match encoded_string(self, at, e, true)? {
-                RdbStr::Int(n) => Ok(RdbStr::Int(n)),
-                _ => Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | e } }),
-            },
+            Length::Encoding(e @ 0..=2) => self.integer(e).map(RdbStr::Int),
+            Length::Encoding(e) => Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | e } }),
         }
     }
 
@@ -333,7 +349,45 @@ impl Cursor for SliceCursor<'_> {
     fn raw_string(&mut self, n: u64) -> Parse<RdbStr<'_>> {
         Ok(RdbStr::Raw(self.take_claimed(n)?))
     }
+
+    #[inline(always)]
+    fn skip_short<const STRINGS: usize>(&mut self, fixed: usize, count: u64) -> u64 {
+        let mut passed = 0;
+        'elements: while passed < count {
+            // All that an element of short strings can take.
+            let Some(ahead) = self.data.get(self.pos..).filter(|ahead| ahead.len() >= STRINGS * SHORT_BYTES + fixed)
+            else {
+                break;
+            };
+            let mut bytes = 0;
+            for _ in 0..STRINGS {
+                let string = SHORT_STRINGS[usize::from(ahead[bytes])];
+                if string == 0 {
+                    break 'elements;
+                }
+                bytes += usize::from(string);
+            }
+            self.pos += bytes + fixed;
+            passed += 1;
+        }
+        passed
+    }
 }
+
+/// Bytes of a short string by its first byte, that byte included; 0 of all others. Short are plain ones whose length is in that
+/// byte, and integers.
+static SHORT_STRINGS: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut len = 0;
+    while len < SHORT_BYTES {
+        bytes[len] = len as u8 + 1;
+        len += 1;
+    }
+    (bytes[0xc0], bytes[0xc1], bytes[0xc2]) = (2, 3, 5);
+    bytes
+};
+/// Bytes of the longest short string.
+const SHORT_BYTES: usize = 64;
 
 /// Strings longer than this are passed over by a stream unless their bytes are wanted.
 const KEEP_BYTES: u64 = 64 << 10;

@@ -31,19 +31,13 @@ fn skip_collection<C: Cursor>(cursor: &mut C, kind: TypeByte, dialect: Dialect) 
         | TypeByte::ZSET_LISTPACK
         | TypeByte::SET_LISTPACK
         | TypeByte::HASH_LISTPACK_EX_PRE_GA => cursor.skip_string(),
-        TypeByte::LIST | TypeByte::SET | TypeByte::LIST_QUICKLIST => each(cursor, |c| c.skip_string()),
-        TypeByte::HASH => each(cursor, |c| {
-            c.skip_string()?;
-            c.skip_string()
-        }),
+        TypeByte::LIST | TypeByte::SET | TypeByte::LIST_QUICKLIST => each_of::<C, 1>(cursor, 0),
+        TypeByte::HASH => each_of::<C, 2>(cursor, 0),
         TypeByte::ZSET => each(cursor, |c| {
             c.skip_string()?;
             skip_old_double(c)
         }),
-        TypeByte::ZSET_2 => each(cursor, |c| {
-            c.skip_string()?;
-            c.skip(8)
-        }),
+        TypeByte::ZSET_2 => each_of::<C, 1>(cursor, 8),
         TypeByte::LIST_QUICKLIST_2 => each(cursor, |c| {
             c.length()?;
             c.skip_string()
@@ -77,6 +71,22 @@ fn each<C: Cursor>(cursor: &mut C, mut one: impl FnMut(&mut C) -> Parse<()>) -> 
         one(cursor)?;
     }
     Ok(())
+}
+
+/// Passes over elements of so many strings and `fixed` bytes behind them.
+fn each_of<C: Cursor, const STRINGS: usize>(cursor: &mut C, fixed: usize) -> Parse<()> {
+    let mut left = cursor.count()?;
+    loop {
+        left -= cursor.skip_short::<STRINGS>(fixed, left);
+        if left == 0 {
+            return Ok(());
+        }
+        for _ in 0..STRINGS {
+            cursor.skip_string()?;
+        }
+        cursor.skip(fixed as u64)?;
+        left -= 1;
+    }
 }
 
 fn skip_ttl_field<C: Cursor>(cursor: &mut C) -> Parse<()> {

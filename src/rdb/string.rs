@@ -45,17 +45,12 @@ impl<'a> RdbStr<'a> {
     /// The integer whose canonical decimal text the string is, if it is one: no sign but `-`, no leading zeros.
     ///
     /// The servers store such strings as integers.
-    #[inline]
+    #[inline(always)]
     pub fn as_int(&self) -> Option<i64> {
         match *self {
             RdbStr::Raw(bytes) => canonical_int(bytes),
             RdbStr::Int(n) => Some(n),
-            RdbStr::Lzf { packed, len, .. } if len <= MAX_INT_LEN as u64 => {
-                let mut text = [0; MAX_INT_LEN];
-                let text = &mut text[..len as usize];
-                lzf::inflate(packed, text, len as usize).ok()?;
-                canonical_int(text)
-            }
+            RdbStr::Lzf { packed, len, .. } if len <= MAX_INT_LEN as u64 => unpacked_int(packed, len as usize),
             RdbStr::Lzf { .. } | RdbStr::Unread { .. } => None,
         }
     }
@@ -128,14 +123,28 @@ pub fn decimal_len(n: i64) -> u64 {
     (digits + usize::from(magnitude >= POWERS[digits])) as u64 + u64::from(n < 0)
 }
 
+/// The integer that a compressed string of `len` bytes is.
+#[cold]
+fn unpacked_int(packed: &[u8], len: usize) -> Option<i64> {
+    let mut text = [0; MAX_INT_LEN];
+    let text = text.get_mut(..len)?;
+    lzf::inflate(packed, text, len).ok()?;
+    canonical_int(text)
+}
+
 /// Parses what the servers' `string2ll` would: the one text that printing the integer gives.
-#[inline]
+#[inline(always)]
 pub fn canonical_int(text: &[u8]) -> Option<i64> {
-    let (&first, rest) = text.split_first()?;
     // Nearly every string is refused here, before any arithmetic.
-    if text.len() > MAX_INT_LEN || !(first.is_ascii_digit() || first == b'-') {
-        return None;
+    match text.first() {
+        Some(b'0'..=b'9' | b'-') if text.len() <= MAX_INT_LEN => parsed_int(text),
+        _ => None,
     }
+}
+
+#[inline(never)]
+fn parsed_int(text: &[u8]) -> Option<i64> {
+    let (&first, rest) = text.split_first()?;
     if first == b'0' {
         return rest.is_empty().then_some(0);
     }

@@ -23,14 +23,15 @@ pub use visit::{Packed, PackedFormat, Score, StreamFacts, StreamId, Visit};
 use crate::rdb::constants::{Dialect, TypeByte};
 use crate::rdb::cursor::{Cursor, Length};
 use crate::rdb::fault::{Fault, FaultKind, Parse};
+use crate::rdb::string::RdbStr;
 
 /// Longest packed container that is unpacked: the servers never make them longer than 1 GiB.
 pub const MAX_BLOB_BYTES: u64 = 1 << 30;
 /// Latest time that a field can expire at (`EB_EXPIRE_TIME_MAX` of Redis 7.4).
 const MAX_FIELD_EXPIRY_MS: i64 = (1 << 48) - 1;
 
-/// Reads a string and hands it to a method of the visitor, which is compiled in twice: once for strings stored as they are,
-/// which then come in registers. In the loops over elements that is most of the time.
+/// Reads a string and hands it to a method of the visitor, which is compiled in once for each form, so that strings stored as
+/// they are and integers come in registers. In the loops over elements that is most of the time.
 macro_rules! string {
     ($cursor:ident, $visit:ident.$take:ident) => {{
         let at = $cursor.offset();
@@ -39,7 +40,8 @@ macro_rules! string {
         }
         match $cursor.length_or_encoding()? {
             Length::Plain(n) => $visit.$take($cursor.raw_string(n)?),
-            Length::Encoding(encoding) => $visit.$take($cursor.encoded_string(at, encoding)?),
+            Length::Encoding(encoding @ 0..=2) => $visit.$take(RdbStr::Int($cursor.integer(encoding)?)),
+            Length::Encoding(encoding) => $visit.$take($cursor.compressed_string(at, encoding)?),
         }
     }};
 }
