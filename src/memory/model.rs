@@ -272,8 +272,14 @@ impl Model {
             return self.embedding_hash_entry(field, value, has_expiry);
         }
         let mut cost = self.dict_entry;
-        cost += self.sds(field);
-        cost += self.sds(value);
+        if let (Some(field), Some(value)) = (self.sds.get(field as usize), self.sds.get(value as usize)) {
+            // Nothing to saturate: both are short.
+            cost.usage += field.usage + value.usage;
+            cost.real += field.real + value.real;
+        } else {
+            cost += self.sds(field);
+            cost += self.sds(value);
+        }
         cost
     }
 

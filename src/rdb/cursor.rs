@@ -45,7 +45,7 @@ pub trait Cursor {
     ///
     /// # Errors
     /// `Truncated` if there are fewer.
-    #[inline]
+    #[inline(always)]
     fn array<const N: usize>(&mut self) -> Parse<[u8; N]> {
         let at = self.offset();
         self.take(N)?.first_chunk().copied().ok_or(Fault { at, kind: FaultKind::Truncated { needed: N as u64 } })
@@ -131,6 +131,18 @@ pub trait Cursor {
         }
     }
 
+    /// A string that is stored as it is, or the encoding of another, of which the first byte is read.
+    ///
+    /// # Errors
+    /// `BadLength`, `Truncated`.
+    #[inline(always)]
+    fn string_or_encoding(&mut self) -> Parse<Form<'_>> {
+        match self.length_or_encoding()? {
+            Length::Plain(n) => self.raw_string(n).map(Form::Plain),
+            Length::Encoding(e) => Ok(Form::Encoding(e)),
+        }
+    }
+
     /// The integer that follows the first byte of a string in the encoding 0, 1 or 2.
     ///
     /// # Errors
@@ -212,6 +224,15 @@ pub enum Length {
     /// A number of bytes or elements.
     Plain(u64),
     /// A string encoding: the low six bits of `11eeeeee`.
+    Encoding(u8),
+}
+
+/// How a string is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form<'a> {
+    /// As it is.
+    Plain(RdbStr<'a>),
+    /// In an encoding: the low six bits of `11eeeeee`.
     Encoding(u8),
 }
 
@@ -348,6 +369,22 @@ impl Cursor for SliceCursor<'_> {
     #[inline(always)]
     fn raw_string(&mut self, n: u64) -> Parse<RdbStr<'_>> {
         Ok(RdbStr::Raw(self.take_claimed(n)?))
+    }
+
+    #[inline(always)]
+    fn string_or_encoding(&mut self) -> Parse<Form<'_>> {
+        // Nearly all strings are short and there: one look at the bytes, one step forward.
+        if let Some(&[first, ref rest @ ..]) = self.data.get(self.pos..)
+            && first < 0x40
+            && let Some(string) = rest.get(..usize::from(first))
+        {
+            self.pos += 1 + string.len();
+            return Ok(Form::Plain(RdbStr::Raw(string)));
+        }
+        match self.length_or_encoding()? {
+            Length::Plain(n) => self.raw_string(n).map(Form::Plain),
+            Length::Encoding(e) => Ok(Form::Encoding(e)),
+        }
     }
 
     #[inline(always)]

@@ -5,8 +5,8 @@ use super::cursor::Cursor;
 use super::fault::{Fault, FaultKind, Parse};
 use super::header::Header;
 use super::reader::{Item, Reader};
-use super::string::RdbStr;
-use crate::value::{self, Scratch, Visit};
+use super::string::{MAX_INT_LEN, RdbStr};
+use crate::value::{self, Packed, Scratch, Visit};
 
 /// Most bytes of a value that are looked at: as many of a mapped file as of a pipe, where no more are kept.
 pub const START_BYTES: usize = 256 << 10;
@@ -65,6 +65,11 @@ impl StoredValue<'_> {
 struct Longest(u64);
 
 impl Visit for Longest {
+    /// No element is longer than what holds it, but for the text of an integer.
+    fn pass(&mut self, packed: &Packed<'_>, _: u64) -> bool {
+        packed.len.max(MAX_INT_LEN as u64) <= self.0
+    }
+
     fn element(&mut self, element: RdbStr<'_>) {
         self.0 = self.0.max(element.len());
     }

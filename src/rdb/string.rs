@@ -102,7 +102,7 @@ impl<'a> RdbStr<'a> {
 }
 
 /// Longest decimal text of an `i64`.
-const MAX_INT_LEN: usize = 20;
+pub const MAX_INT_LEN: usize = 20;
 
 /// Length of the decimal text of `n`, sign included.
 #[inline]

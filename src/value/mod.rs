@@ -21,7 +21,7 @@ pub use repeats::Repeats;
 pub use visit::{Packed, PackedFormat, Score, StreamFacts, StreamId, Visit};
 
 use crate::rdb::constants::{Dialect, TypeByte};
-use crate::rdb::cursor::{Cursor, Length};
+use crate::rdb::cursor::{Cursor, Form};
 use crate::rdb::fault::{Fault, FaultKind, Parse};
 use crate::rdb::string::RdbStr;
 
@@ -38,10 +38,10 @@ macro_rules! string {
         if V::CHECKS {
             $visit.place(at);
         }
-        match $cursor.length_or_encoding()? {
-            Length::Plain(n) => $visit.$take($cursor.raw_string(n)?),
-            Length::Encoding(encoding @ 0..=2) => $visit.$take(RdbStr::Int($cursor.integer(encoding)?)),
-            Length::Encoding(encoding) => $visit.$take($cursor.compressed_string(at, encoding)?),
+        match $cursor.string_or_encoding()? {
+            Form::Plain(string) => $visit.$take(string),
+            Form::Encoding(encoding @ 0..=2) => $visit.$take(RdbStr::Int($cursor.integer(encoding)?)),
+            Form::Encoding(encoding) => $visit.$take($cursor.compressed_string(at, encoding)?),
         }
     }};
 }
