@@ -45,7 +45,7 @@ impl<'a> RdbStr<'a> {
     /// The integer whose canonical decimal text the string is, if it is one: no sign but `-`, no leading zeros.
     ///
     /// The servers store such strings as integers.
-    #[inline(always)]
+    #[inline]
     pub fn as_int(&self) -> Option<i64> {
         match *self {
             RdbStr::Raw(bytes) => canonical_int(bytes),
