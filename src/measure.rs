@@ -2,11 +2,15 @@
 
 use crate::cluster::slot::slot_and_tag;
 use crate::memory::{KeyFacts, KeyTables, Measure, Meter, Model, Place, Saving, Text, TypedMeter};
-use crate::rdb::{Cursor, Dialect, Fault, KeyHead, RdbStr, Reader, ShortString, TypeByte};
+use crate::rdb::string::MAX_INT_LEN;
+use crate::rdb::{Cursor, Dialect, Fault, KeyHead, RdbStr, Reader, ShortString, SliceCursor, StoredValue, TypeByte};
 use crate::record::{Encoding, KeyRecord, ValueType};
 use crate::value::{
     self, Check, Depth, MAX_BLOB_BYTES, ModuleName, Packed, Score, Scratch, StreamFacts, StreamId, Visit,
 };
+
+/// Records longer than this are read whole: a stream does not keep them, so that nobody could look into them later.
+pub(crate) const LONGEST_PASSED_BYTES: u64 = 8 << 20;
 
 /// Measures keys under one model, and under others for comparison. Used again for each key.
 #[derive(Debug)]
@@ -248,7 +252,8 @@ impl<'m> Measurer<'m> {
                 module: ModuleName::UNKNOWN,
                 elements: 0,
                 largest: 0,
-                is_largest_open: false,
+                has_passed: false,
+                passed: 0,
                 fields_with_expiry: 0,
             },
             end: 0,
@@ -281,7 +286,22 @@ impl<'m> Measurer<'m> {
             self.fault = Some(fault);
         }
         self.end = reader.offset();
+        if self.facts.has_passed && self.end - head.record_at > LONGEST_PASSED_BYTES {
+            self.read_whole(&reader.stored(head), head);
+        }
         Ok(())
+    }
+
+    /// Reads a long value once more, and passes over nothing: a stream that does not keep it had to do so, and what comes of a dump
+    /// is not to depend on how it is read.
+    #[cold]
+    fn read_whole(&mut self, value: &StoredValue<'_>, head: &KeyHead<'_>) {
+        let (mut parts, scratch) = self.begin(head.kind);
+        parts.pass_bytes = 0;
+        let bytes = value.data.get(value.from..value.end).unwrap_or_default();
+        let mut cursor = SliceCursor::new(bytes, head.value_at);
+        let read = value::decode(&mut cursor, value.kind, value.dialect, scratch, &mut parts);
+        self.fault = read.unwrap_or_else(Some);
     }
 
     #[cold]
@@ -359,7 +379,7 @@ impl<'m> Measurer<'m> {
             metadata_classes: head.metadata_classes,
         };
         let value_type = self.facts.value_type();
-        let Facts { elements, largest, is_largest_open, fields_with_expiry, .. } = self.facts;
+        let Facts { elements, largest, passed, fields_with_expiry, .. } = self.facts;
         self.other_measures.clear();
         let mut measured = Measured::new(head.db, name, head.expire_at_ms, head.freq);
         measured.type_index = value_type.index();
@@ -397,7 +417,9 @@ impl<'m> Measurer<'m> {
                 measured.fields_with_expiry = fields_with_expiry;
                 let is_hash = value_type == ValueType::Hash;
                 let known = Has::ELEMENTS.with(Has::LARGEST).with(Has::FIELDS.only_if(is_hash));
-                known.with(Has::OPEN_LARGEST.only_if(is_largest_open))
+                // No element is longer than what holds it, but for the text of an integer.
+                let is_open = passed > 0 && passed.max(MAX_INT_LEN as u64) > largest;
+                known.with(Has::OPEN_LARGEST.only_if(is_open))
             }
         };
         measured.has = measured.has.with(known);
@@ -444,8 +466,9 @@ struct Facts {
     module: ModuleName,
     elements: u64,
     largest: u64,
-    /// Whether there may be a larger one in what was passed over.
-    is_largest_open: bool,
+    /// Whether containers were passed over, and the bytes of the longest whose elements may be of any length.
+    has_passed: bool,
+    passed: u64,
     fields_with_expiry: u64,
 }
 
@@ -459,7 +482,8 @@ impl Facts {
         }
         self.elements = 0;
         self.largest = 0;
-        self.is_largest_open = false;
+        self.has_passed = false;
+        self.passed = 0;
         self.fields_with_expiry = 0;
     }
 
@@ -531,7 +555,11 @@ impl Visit for Parts<'_, '_> {
             return false;
         }
         self.facts.elements += elements;
-        self.facts.is_largest_open = true;
+        self.facts.has_passed = true;
+        match packed.string_alone() {
+            Some(len) => self.facts.largest = self.facts.largest.max(len),
+            None => self.facts.passed = self.facts.passed.max(packed.len),
+        }
         each!(self.passed(elements));
         true
     }

@@ -82,8 +82,16 @@ fn what_is_passed_over_changes_nothing() {
     let made = hand_made().into_iter();
     let made = made.map(|dump| (dump.name.to_owned(), write(dir.path(), &format!("{}.rdb", dump.name), &dump.bytes)));
     let (csv, json, json_of_all) = (path("keys.csv"), path("passed.json"), path("all.json"));
+    let config = path("redis.conf");
+    std::fs::write(&config, "list-compress-depth 1\nlist-max-listpack-size 2\nset-max-intset-entries 3\n").unwrap();
     for (name, dump) in dumps().into_iter().chain(made) {
-        for options in [&[][..], &["--server", "redis-6.2", "--compare", "valkey-9.0"], &["--big", "element=40"]] {
+        for options in [
+            &[][..],
+            &["--server", "redis-6.2", "--compare", "valkey-9.0"],
+            &["--server", "redis-2.8"],
+            &["--big", "element=40"],
+            &["--config", &config, "--compare", "hash-max-listpack-entries=1"],
+        ] {
             let report = ["report", "-o", "/dev/null", arg(&dump)];
             let report = |more: &[&str]| run(&[&report[..], options, more].concat()).expect(0);
             report(&["--json", &json]);
@@ -116,6 +124,27 @@ fn a_report_passes_over_what_it_need_not_know() {
     run(&["report", "-o", "/dev/null", "--csv", &path("keys.csv"), arg(&dump)]).expect(4);
     run(&["keys", arg(&dump)]).expect(4);
     run(&["check", arg(&dump)]).expect(4);
+}
+
+/// What comes of a record that a pipe does not keep comes of it in a file as well, however broken it is.
+#[test]
+fn long_records_are_looked_into_however_they_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = listpack(&[s("x".repeat(4000)), s("y".repeat(4000))]);
+    let mut broken = node.clone();
+    broken[6] = 0xf5; // no such entry
+    for nodes in [100, 1100] {
+        let mut dump = Rdb::new("REDIS0011").aux("redis-ver", "7.2.4").key(18, "list").len(nodes);
+        for at in 0..nodes {
+            dump = dump.len(2).str(if at == 50 { &broken } else { &node });
+        }
+        let bytes = dump.end();
+        let path = write(dir.path(), "list.rdb", &bytes);
+        let code = if bytes.len() > 8 << 20 { 4 } else { 0 };
+        let mapped = run(&["--json", &format!("stdin={}", arg(&path))]).expect(code).json();
+        let piped = run_with_input(&["--json", "-"], &bytes).expect(code).json();
+        assert_eq!(without_source(mapped, "list"), without_source(piped, "list"), "{nodes} nodes");
+    }
 }
 
 /// A summary without what differs between a file and standard input: name and path of the dump, what follows the RDB.

@@ -8,9 +8,13 @@ use std::time::Duration;
 use crate::common::mutate::{Parts, mutation};
 use crate::common::work::{everything, figures, read_all};
 use crate::common::*;
+use rdbscope::analyze::Aggregate;
+use rdbscope::analyze::aggregate::AggregateOptions;
 use rdbscope::input::{DumpInput, Source};
-use rdbscope::pipeline::{self, Counter};
+use rdbscope::memory::{Allocator, Model, ModelOptions, Server, Thresholds};
+use rdbscope::pipeline::{self, Counter, FileFacts, Setup};
 use rdbscope::rdb::Reader;
+use rdbscope::value::Depth;
 
 const MUTATIONS: u64 = 20_000;
 /// Seeds that a thread takes in turn.
@@ -61,5 +65,34 @@ fn try_one(dir: &std::path::Path, bytes: &[u8]) -> bool {
     let mapped = pipeline::check_dump(&input, &Counter::default()).unwrap();
     let streamed = pipeline::check_stream("mutation", &mut &bytes[..], &Counter::default()).unwrap();
     assert_eq!(figures(&mapped), figures(&streamed));
+    let mapped_sums = pipeline::read_dump(&input, &Outlined, None, &Counter::default()).unwrap();
+    let streamed_sums =
+        pipeline::read_stream_dump("mutation", &mut &bytes[..], &Outlined, None, &Counter::default()).unwrap();
+    let stored = |sums: &Aggregate| serde_json::to_string(sums).unwrap();
+    assert_eq!(stored(&mapped_sums.fold), stored(&streamed_sums.fold));
     mapped.is_sound()
+}
+
+/// Reads as a report does: what need not be known is passed over.
+struct Outlined;
+
+impl Setup<Aggregate> for Outlined {
+    fn models(&self, facts: &FileFacts) -> (Model, Vec<Model>) {
+        let options = ModelOptions {
+            server: facts.header.map_or_else(Server::newest, Server::likely_writer),
+            allocator: Allocator::Jemalloc,
+            cluster: false,
+            thresholds: Thresholds::default(),
+        };
+        (Model::new(options), Vec::new())
+    }
+    fn now_ms(&self, _: &FileFacts) -> Option<i64> {
+        None
+    }
+    fn depth(&self) -> Depth {
+        Depth::Outlines { bytes: 1 << 20 }
+    }
+    fn fold(&self, _: &FileFacts, _: &dyn Fn() -> Vec<u16>) -> Aggregate {
+        Aggregate::new(AggregateOptions { top: 100, ..AggregateOptions::default() })
+    }
 }

@@ -43,11 +43,12 @@ pub trait Fold: Send {
     /// Takes over what another gathered.
     fn merge(&mut self, other: Self);
     /// Offsets in the RDB stream of the records whose largest elements are yet to be looked for, where keys came without
-    /// ([`crate::measure::Has::OPEN_LARGEST`]) and it matters. Asked while those records can still be read.
+    /// ([`crate::measure::Has::OPEN_LARGEST`]) and it matters. Asked while those records can still be read, of a dump that is
+    /// mapped after [`Fold::rest`]. Only with [`crate::value::Depth::Outlines`] there are any.
     fn open_records(&mut self) -> BTreeSet<u64> {
         BTreeSet::new()
     }
-    /// Bytes of the largest elements of those records, absent where a value is broken.
+    /// Bytes of the largest elements of those records, absent where a value was found to be broken.
     fn close_records(&mut self, _: &BTreeMap<u64, Option<u64>>) {}
     /// The dump has been read: what only serves to take keys into account can go.
     fn rest(&mut self) {}

@@ -110,7 +110,9 @@ pub fn inputs(list: &str, nodes: Option<&Path>, reading: &ReadingArgs) -> InputA
 fn state(list: &str, nodes: Option<&Path>, args: &DiffArgs) -> Result<Run, Error> {
     let names = NameArgs { patterns: args.patterns.clone(), redact: None };
     let big = BigArgs { thresholds: args.thresholds.clone(), ..BigArgs::default() };
-    Run::new(&inputs(list, nodes, &args.reading), &names, &big, REPORT_TOP)
+    let mut run = Run::new(&inputs(list, nodes, &args.reading), &names, &big, REPORT_TOP)?;
+    run.looks_inside = true;
+    Ok(run)
 }
 
 /// Measures dumps as the summaries on the other side were, and makes sure that both sides are measured alike.

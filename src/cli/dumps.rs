@@ -55,6 +55,8 @@ pub struct Run {
     secret: Option<Vec<u8>>,
     /// Whether the sums are to be stored.
     pub store: bool,
+    /// Whether values are looked into where the sums do not need it: they may be compared with ones that were.
+    pub looks_inside: bool,
     progress: bool,
 }
 
@@ -159,6 +161,7 @@ impl Run {
             watch: None,
             watched,
             secret,
+            looks_inside: false,
             store: false,
             progress: !args.reading.no_progress,
         })
@@ -521,6 +524,9 @@ impl Setup<Aggregate> for AggregateSetup<'_> {
     /// What holds no element that makes a key big need not be unpacked. An integer's text is up to twice as long as what
     /// holds it.
     fn depth(&self) -> Depth {
-        Depth::Outlines { bytes: self.run.options.big.small_element_bytes() / 2 }
+        match self.run.looks_inside {
+            true => Depth::Plain,
+            false => Depth::Outlines { bytes: self.run.options.big.small_element_bytes() / 2 },
+        }
     }
 }

@@ -129,6 +129,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
         let stretch = Stretch { data, base: 0, header };
         let look = |scratch: &mut Scratch, at| (at, stretch.largest_element(at, scratch));
         fold.close_records(&open.into_par_iter().map_init(Scratch::default, look).collect());
+        map.release(0..data.len());
     }
     if let Some(bytes_after) = map.changed() {
         driver.error = Some(DumpError::Changed { bytes_before: data.len() as u64, bytes_after });

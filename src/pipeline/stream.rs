@@ -11,6 +11,7 @@ use super::{
 };
 use crate::analyze::Fold;
 use crate::error::DumpError;
+use crate::measure::LONGEST_PASSED_BYTES;
 use crate::rdb::crc64::{self, checksum};
 use crate::rdb::header::HEADER_LEN;
 use crate::rdb::stored::{START_BYTES, StoredValue};
@@ -20,7 +21,7 @@ use crate::value::{Depth, MAX_BLOB_BYTES, Scratch};
 /// How much of a stream is read at a time; a record longer than [`GIANT_BYTES`] is decoded as it comes.
 const CHUNK_BYTES: usize = 1 << 20;
 /// Longest record of a stream that is kept in memory whole.
-const GIANT_BYTES: usize = 8 << 20;
+const GIANT_BYTES: usize = LONGEST_PASSED_BYTES as usize;
 
 /// What becomes of the bytes behind the end of the dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -137,10 +137,7 @@ pub trait Cursor {
     /// `BadLength`, `Truncated`.
     #[inline(always)]
     fn string_or_encoding(&mut self) -> Parse<Form<'_>> {
-        match self.length_or_encoding()? {
-            Length::Plain(n) => self.raw_string(n).map(Form::Plain),
-            Length::Encoding(e) => Ok(Form::Encoding(e)),
-        }
+        string_or_encoding(self)
     }
 
     /// The integer that follows the first byte of a string in the encoding 0, 1 or 2.
@@ -154,14 +151,6 @@ pub trait Cursor {
             1 => self.array().map(|b| i64::from(i16::from_le_bytes(b))),
             _ => self.array().map(|b| i64::from(i32::from_le_bytes(b))),
         }
-    }
-
-    /// What follows the first byte, at `at`, of a string in any other of the special encodings.
-    ///
-    /// # Errors
-    /// As [`Cursor::string`].
-    fn compressed_string(&mut self, at: u64, encoding: u8) -> Parse<RdbStr<'_>> {
-        compressed_string(self, at, encoding, false)
     }
 
     /// A string whose bytes are wanted: a packed blob, a name.
@@ -247,9 +236,25 @@ fn lzf_lengths<C: Cursor + ?Sized>(cursor: &mut C) -> Parse<(u64, u64)> {
     Ok((packed, unpacked))
 }
 
-/// The LZF form, after its first byte at `at`.
+#[inline(always)]
+fn string_or_encoding<C: Cursor + ?Sized>(cursor: &mut C) -> Parse<Form<'_>> {
+    match cursor.length_or_encoding()? {
+        Length::Plain(n) => cursor.raw_string(n).map(Form::Plain),
+        Length::Encoding(e) => Ok(Form::Encoding(e)),
+    }
+}
+
+/// A string in the LZF form, or none, after its first byte at `at`; its bytes are wanted if it is to be had `whole`.
+///
+/// # Errors
+/// As [`Cursor::string`].
 #[inline(never)]
-fn compressed_string<C: Cursor + ?Sized>(cursor: &mut C, at: u64, encoding: u8, whole: bool) -> Parse<RdbStr<'_>> {
+pub(crate) fn compressed_string<C: Cursor + ?Sized>(
+    cursor: &mut C,
+    at: u64,
+    encoding: u8,
+    whole: bool,
+) -> Parse<RdbStr<'_>> {
     if encoding != 3 {
         return Err(Fault { at, kind: FaultKind::BadStringEncoding { byte: 0xc0 | encoding } });
     }
@@ -381,10 +386,7 @@ impl Cursor for SliceCursor<'_> {
             self.pos += 1 + string.len();
             return Ok(Form::Plain(RdbStr::Raw(string)));
         }
-        match self.length_or_encoding()? {
-            Length::Plain(n) => self.raw_string(n).map(Form::Plain),
-            Length::Encoding(e) => Ok(Form::Encoding(e)),
-        }
+        string_or_encoding(self)
     }
 
     #[inline(always)]

@@ -1,4 +1,4 @@
-//! The first bytes of a value as the dump has it, to be looked at once more.
+//! Values as the dump has them, to be looked at once more: the start of one, or the elements of those that lists end up with.
 
 use super::constants::{Dialect, TypeByte};
 use super::cursor::Cursor;
@@ -24,7 +24,7 @@ pub struct Stretch<'a> {
 
 impl Stretch<'_> {
     /// Bytes of the longest element of the record at this offset of the RDB stream, as in
-    /// [`crate::record::KeyRecord::largest_element_bytes`]; absent if there is no such record or its value is broken.
+    /// [`crate::record::KeyRecord::largest_element_bytes`]; absent if there is no such record or what has to be looked at is broken.
     pub fn largest_element(&self, record_at: u64, scratch: &mut Scratch) -> Option<u64> {
         let from = usize::try_from(record_at.checked_sub(self.base)?).ok()?;
         let mut reader = Reader::resume(self.data.get(from..)?, record_at, self.header, 0);

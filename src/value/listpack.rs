@@ -22,6 +22,15 @@ pub(super) fn claimed_entries(start: &[u8], len: u64) -> Option<u64> {
     (fits && count != UNKNOWN_COUNT).then_some(u64::from(count))
 }
 
+/// Length of the string that is alone in a listpack of `len` bytes; absent if it may be an integer.
+pub(super) fn string_alone(len: u64) -> Option<u64> {
+    /// A byte that says which, eight of the integer, and the length behind.
+    const LONGEST_INT_BYTES: u64 = 10;
+    let entry = len.checked_sub((HEADER_BYTES + 1) as u64).filter(|entry| *entry > LONGEST_INT_BYTES)?;
+    let shapes = [1, 2, 5].into_iter().flat_map(|head| (1..=5).map(move |backlen| head + backlen));
+    shapes.filter_map(|around| entry.checked_sub(around)).find(|string| entry_bytes(*string, None) == entry)
+}
+
 /// Gives every entry to `each`; returns how many there were.
 ///
 /// # Errors
@@ -228,6 +237,34 @@ mod tests {
             bytes.extend(entry);
             bytes.push(0xff);
             assert_eq!(entries(&bytes).unwrap(), [n.to_string()]);
+        }
+    }
+
+    #[test]
+    fn the_length_of_a_string_alone_follows_from_the_listpacks() {
+        for string in (9..70_000).chain(2_097_100..2_097_200) {
+            let len = HEADER_BYTES as u64 + entry_bytes(string, None) + 1;
+            assert_eq!(string_alone(len), Some(string));
+        }
+        let longest_int = HEADER_BYTES as u64 + entry_bytes(0, Some(i64::MAX)) + 1;
+        assert_eq!(string_alone(longest_int), None);
+        // No entry is as long: the next string has a longer head.
+        let gap = HEADER_BYTES as u64 + entry_bytes(63, None) + 2;
+        assert_eq!((string_alone(gap - 1), string_alone(gap), string_alone(gap + 1)), (Some(63), None, Some(64)));
+        assert_eq!((string_alone(0), string_alone(7)), (None, None));
+    }
+
+    #[test]
+    fn a_header_that_cannot_be_true_claims_nothing() {
+        let sound = *b"\x0f\x00\x00\x00\x03\x00\x81a\x02\x05\x01\xc3\xe8\x02\xff";
+        assert_eq!(claimed_entries(&sound, 15), Some(3));
+        assert_eq!(claimed_entries(&sound[..6], 15), Some(3), "the header is enough");
+        assert_eq!(claimed_entries(&sound[..5], 15), None);
+        assert_eq!(claimed_entries(&sound, 16), None, "another length");
+        for (count, claimed) in [(4, Some(4)), (5, None), (u16::MAX, None)] {
+            let mut bytes = sound;
+            bytes[4..6].copy_from_slice(&u16::to_le_bytes(count));
+            assert_eq!(claimed_entries(&bytes, 15), claimed, "{count} entries in 8 bytes");
         }
     }
 

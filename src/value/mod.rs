@@ -21,7 +21,7 @@ pub use repeats::Repeats;
 pub use visit::{Packed, PackedFormat, Score, StreamFacts, StreamId, Visit};
 
 use crate::rdb::constants::{Dialect, TypeByte};
-use crate::rdb::cursor::{Cursor, Form};
+use crate::rdb::cursor::{Cursor, Form, compressed_string};
 use crate::rdb::fault::{Fault, FaultKind, Parse};
 use crate::rdb::string::RdbStr;
 
@@ -41,7 +41,7 @@ macro_rules! string {
         match $cursor.string_or_encoding()? {
             Form::Plain(string) => $visit.$take(string),
             Form::Encoding(encoding @ 0..=2) => $visit.$take(RdbStr::Int($cursor.integer(encoding)?)),
-            Form::Encoding(encoding) => $visit.$take($cursor.compressed_string(at, encoding)?),
+            Form::Encoding(encoding) => $visit.$take(compressed_string($cursor, at, encoding, false)?),
         }
     }};
 }

@@ -10,8 +10,8 @@ use crate::rdb::lzf;
 use crate::rdb::string::RdbStr;
 
 /// Bytes at the start of a container that are looked at first: the longest header is among them.
-const START_BYTES: usize = 16;
-const _: () = assert!(START_BYTES >= ziplist::HEADER_BYTES);
+const LOOK_BYTES: usize = 16;
+const _: () = assert!(LOOK_BYTES >= ziplist::HEADER_BYTES);
 
 /// Takes the entries of a container one by one. A trait and no closure, because these calls are to be inlined at every
 /// place, so that an entry stays in registers.
@@ -173,7 +173,7 @@ pub(super) fn fields_with_expiry<C: Cursor, V: Visit>(
     walk(cursor, PackedFormat::Listpack, scratch, visit, |visit, at| Expiring { visit, role: 0, at })
 }
 
-/// Gives the container at `cursor` to the visitor, and its entries to what `entries` makes of the visitor and of the
+/// Gives the container at `cursor` to the visitor, and unless that passes over it its entries to what `entries` makes of the visitor and of the
 /// container's place in the file.
 ///
 /// What is wrong inside the container is noted; only where it ends in the file must be known.
@@ -188,9 +188,9 @@ fn walk<'v, C: Cursor, V: Visit, E: Entries>(
     let at = cursor.offset();
     let stored = cursor.blob()?;
     let walked = (|| {
-        let mut start = [0; START_BYTES];
+        let mut start = [0; LOOK_BYTES];
         let (start, compressed_bytes) = match stored {
-            RdbStr::Raw(bytes) => (&bytes[..bytes.len().min(START_BYTES)], None),
+            RdbStr::Raw(bytes) => (&bytes[..bytes.len().min(LOOK_BYTES)], None),
             RdbStr::Lzf { packed, len, at } => {
                 lzf::check_claim(packed.len() as u64, len).map_err(|kind| Fault { at, kind })?;
                 let there = lzf::inflate_start(packed, &mut start);

@@ -50,6 +50,14 @@ impl Packed<'_> {
         }?;
         (entries > 0).then_some(entries)
     }
+
+    /// Length of the string that is the only entry, if the container's length tells it.
+    pub fn string_alone(&self) -> Option<u64> {
+        match (self.format, self.claimed_entries()) {
+            (PackedFormat::Listpack, Some(1)) => listpack::string_alone(self.len),
+            _ => None,
+        }
+    }
 }
 
 /// A score as the file holds it.
@@ -92,10 +100,10 @@ pub struct StreamFacts {
 /// | value | calls |
 /// |---|---|
 /// | string | `string` |
-/// | list | per node `packed` or `plain_node`, per element `element`; `collection` first if stored element by element |
-/// | set | `collection` or `packed`, then per member `set_member`, which is an `element` if left out |
-/// | sorted set | `collection` or `packed`, then per member `zset_member` (an `element` if left out), `score` |
-/// | hash | `collection` or `packed`, then per field `field`, `field_value`, `field_expiry` |
+/// | list | per node `packed` or `plain_node`, per element `element` unless `pass`ed over; `collection` first if stored element by element |
+/// | set | `collection` or `packed`, then unless `pass`ed over per member `set_member`, which is an `element` if left out |
+/// | sorted set | `collection` or `packed`, then unless `pass`ed over per member `zset_member` (an `element` if left out), `score` |
+/// | hash | `collection` or `packed`, then unless `pass`ed over per field `field`, `field_value`, `field_expiry` |
 /// | stream | per node `stream_node`; `stream`; per group `stream_group`, its `stream_pending`s, and per consumer `stream_consumer`, its `stream_consumer_pending`s; per idempotent producer `stream_producer` and its `stream_idempotent`s |
 /// | module | `module`, per item `module_number` or `module_string` |
 #[allow(unused_variables)]

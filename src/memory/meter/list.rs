@@ -28,7 +28,6 @@ pub(super) struct List {
     /// Whether a node of the file was larger than the limit, so that a single one does not become a plain listpack.
     pub(super) first_node_bytes: u64,
     pub(super) first_node_elements: u64,
-    pub(super) longest: u64,
 }
 
 impl Meter<'_> {
@@ -36,9 +35,6 @@ impl Meter<'_> {
         self.close_node();
         let model = self.model;
         let list = &mut self.v.list;
-        if list.longest == 0 {
-            list.longest = self.v.longest;
-        }
         let server = model.options.server.family();
         if server < Family::R32 {
             let thresholds = &model.options.thresholds;

@@ -91,15 +91,13 @@ impl Visit for TypedMeter<'_, '_> {
                     }
                     ValueType::Hash => thresholds.hash_max_listpack_entries * 2,
                     ValueType::Zset => thresholds.zset_max_listpack_entries * 2,
-                    _ if packed.format == PackedFormat::Intset => 0,
+                    _ if packed.format == PackedFormat::Intset => thresholds.set_max_intset_entries,
                     _ => thresholds.set_max_listpack_entries,
                 };
                 meter.v.kind = Kind::Packed(packed.format);
                 meter.begin_packed(&packed, limit);
                 if packed.format == PackedFormat::Intset {
                     meter.v.int_width = packed.start.first().map_or(2, |&width| u64::from(width));
-                    let members = packed.claimed_entries();
-                    meter.v.want_table = members.is_none_or(|members| members > thresholds.set_max_intset_entries);
                 }
                 if packed.format != PackedFormat::Intset
                     && self.kind == ValueType::Set
