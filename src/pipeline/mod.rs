@@ -1,10 +1,11 @@
 //! From dumps to sums and rows, on all cores: the only file that knows threads.
 //!
-//! A dump is a sequence of records without an index, but where a record ends is found much faster than it is decoded. So
-//! one thread, the driver, walks ahead over the boundaries and hands out *spans* of whole records to idle workers; when
-//! none is idle it decodes a span itself, in one go. With one thread there are only such spans, and nothing is read
-//! twice but the values that the lists end up with, where elements had been passed over. Each worker sums up for itself, checksums its span and encodes its rows; spans are numbered, so that rows come
-//! out in the order of the file and the checksums are combined in it.
+//! A dump is a sequence of records without an index, but where a record ends is found much faster than it is decoded.
+//! So one thread, the driver, walks ahead over the boundaries and hands out *spans* of whole records to idle workers;
+//! when none is idle it decodes a span itself, in one go. With one thread there are only such spans, and nothing is
+//! read twice but the values that the lists end up with, where elements had been passed over. Each worker sums up for
+//! itself, checksums its span and encodes its rows; spans are numbered, so that rows come out in the order of the file
+//! and the checksums are combined in it.
 
 mod check;
 mod facts;

@@ -17,7 +17,8 @@ use crate::record::ValueType;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Depth {
     /// As far as it costs nothing, and packed containers of at most so many bytes only by their headers, where their length and
-    /// the number of their entries are all that a server's memory depends on.
+    /// the number of their entries are all that a server's memory depends on. Of the largest element of such a value only a bound
+    /// is known then, see [`crate::measure::Has::OPEN_LARGEST`].
     Outlines {
         /// So many bytes, unpacked.
         bytes: u64,
