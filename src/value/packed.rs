@@ -173,8 +173,8 @@ pub(super) fn fields_with_expiry<C: Cursor, V: Visit>(
     walk(cursor, PackedFormat::Listpack, scratch, visit, |visit, at| Expiring { visit, role: 0, at })
 }
 
-/// Gives the container at `cursor` to the visitor, and unless that passes over it its entries to what `entries` makes of the visitor and of the
-/// container's place in the file.
+/// Gives the container at `cursor` to the visitor, and unless that passes over it, its entries to what `entries` makes of
+/// the visitor and of the container's place in the file.
 ///
 /// What is wrong inside the container is noted; only where it ends in the file must be known.
 #[inline]
@@ -191,15 +191,14 @@ fn walk<'v, C: Cursor, V: Visit, E: Entries>(
         let mut start = [0; LOOK_BYTES];
         let (start, compressed_bytes) = match stored {
             RdbStr::Raw(bytes) => (&bytes[..bytes.len().min(LOOK_BYTES)], None),
-            RdbStr::Lzf { packed, len, at } => {
-                lzf::check_claim(packed.len() as u64, len).map_err(|kind| Fault { at, kind })?;
+            RdbStr::Lzf { packed, .. } => {
                 let there = lzf::inflate_start(packed, &mut start);
                 (&start[..there], Some(packed.len() as u64))
             }
             // Not what a server would write; what is wrong with it shows below.
             RdbStr::Int(_) | RdbStr::Unread { .. } => (&[][..], None),
         };
-        let packed = Packed { format, len: stored.len(), start, compressed_bytes };
+        let packed = Packed::new(format, stored.len(), start, compressed_bytes);
         if packed.len == 0 {
             return Err(Fault { at, kind: FaultKind::EmptyBlob { what: format.name() } });
         }
@@ -207,7 +206,7 @@ fn walk<'v, C: Cursor, V: Visit, E: Entries>(
             visit.place(at);
         }
         visit.packed(packed);
-        if let Some(claimed) = packed.claimed_entries()
+        if let Some(claimed) = packed.claimed_entries
             && claimed.is_multiple_of(E::GROUP)
             && visit.pass(&packed, claimed / E::GROUP)
         {

@@ -34,26 +34,29 @@ pub struct Packed<'a> {
     pub len: u64,
     /// The first of them, unpacked: the header is among them, if there is one.
     pub start: &'a [u8],
+    /// Number of entries by the header; absent if that is broken, cannot be true or does not say.
+    pub claimed_entries: Option<u64>,
     /// Bytes of the compressed form, if the file has it compressed.
     pub compressed_bytes: Option<u64>,
 }
 
-impl Packed<'_> {
-    /// Number of entries by the header; absent if that is broken, cannot be true or does not say.
+impl<'a> Packed<'a> {
+    /// A container of `len` bytes that begins with `start`.
     #[inline]
-    pub fn claimed_entries(&self) -> Option<u64> {
-        let entries = match self.format {
-            PackedFormat::Listpack => listpack::claimed_entries(self.start, self.len),
-            PackedFormat::Ziplist => ziplist::claimed_entries(self.start, self.len),
-            PackedFormat::Intset => intset::claimed_entries(self.start, self.len),
+    pub(super) fn new(format: PackedFormat, len: u64, start: &'a [u8], compressed_bytes: Option<u64>) -> Packed<'a> {
+        let entries = match format {
+            PackedFormat::Listpack => listpack::claimed_entries(start, len),
+            PackedFormat::Ziplist => ziplist::claimed_entries(start, len),
+            PackedFormat::Intset => intset::claimed_entries(start, len),
             PackedFormat::Zipmap => None, // counts fields, and few of them
-        }?;
-        (entries > 0).then_some(entries)
+        };
+        let claimed_entries = entries.filter(|entries| *entries > 0);
+        Packed { format, len, start, claimed_entries, compressed_bytes }
     }
 
     /// Length of the string that is the only entry, if the container's length tells it.
     pub fn string_alone(&self) -> Option<u64> {
-        match (self.format, self.claimed_entries()) {
+        match (self.format, self.claimed_entries) {
             (PackedFormat::Listpack, Some(1)) => listpack::string_alone(self.len),
             _ => None,
         }

@@ -30,7 +30,7 @@ impl Visit for Work {
     }
     fn packed(&mut self, packed: Packed<'_>) {
         self.calls += 1;
-        let _ = (packed.len, packed.claimed_entries());
+        let _ = (packed.len, packed.claimed_entries);
     }
     fn element(&mut self, element: RdbStr<'_>) {
         self.see(element);

@@ -225,6 +225,6 @@ impl<'m> Meter<'m> {
         self.v.native_bytes = native.then_some(packed.len);
         self.v.want_packed = !native;
         // Two entries make an element at least, but for sets and lists: more than the limit is what matters.
-        self.v.want_table = !native || packed.claimed_entries().is_none_or(|claimed| claimed > limit);
+        self.v.want_table = !native || packed.claimed_entries.is_none_or(|claimed| claimed > limit);
     }
 }
