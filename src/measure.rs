@@ -3,7 +3,9 @@
 use crate::cluster::slot::slot_and_tag;
 use crate::memory::{KeyFacts, KeyTables, Measure, Meter, Model, Place, Saving, Text, TypedMeter};
 use crate::rdb::string::MAX_INT_LEN;
-use crate::rdb::{Cursor, Dialect, Fault, KeyHead, RdbStr, Reader, ShortString, SliceCursor, StoredValue, TypeByte};
+use crate::rdb::{
+    Cursor, Dialect, Fault, KeyHead, RdbStr, Reader, Run, ShortString, SliceCursor, StoredValue, TypeByte,
+};
 use crate::record::{Encoding, KeyRecord, ValueType};
 use crate::value::{
     self, Check, Depth, MAX_BLOB_BYTES, ModuleName, Packed, Score, Scratch, StreamFacts, StreamId, Visit,
@@ -250,8 +252,7 @@ impl<'m> Measurer<'m> {
             facts: Facts {
                 stored: TypeByte::STRING,
                 module: ModuleName::UNKNOWN,
-                elements: 0,
-                largest: 0,
+                stream_entries: 0,
                 has_passed: false,
                 passed: 0,
                 fields_with_expiry: 0,
@@ -379,7 +380,8 @@ impl<'m> Measurer<'m> {
             metadata_classes: head.metadata_classes,
         };
         let value_type = self.facts.value_type();
-        let Facts { elements, largest, passed, fields_with_expiry, .. } = self.facts;
+        let Facts { passed, fields_with_expiry, .. } = self.facts;
+        let (elements, largest) = (self.gauge.meter.elements(), self.gauge.meter.longest());
         self.other_measures.clear();
         let mut measured = Measured::new(head.db, name, head.expire_at_ms, head.freq);
         measured.type_index = value_type.index();
@@ -400,7 +402,7 @@ impl<'m> Measurer<'m> {
         let (measure, share) = self.gauge.finish(value_type, head, self.end, place, &key);
         measured.take(measure, share);
         let real_bytes = measure.real_bytes - share;
-        measured.saving = self.gauge.meter.saving(value_type, &key, measure.encoding, real_bytes, largest);
+        measured.saving = self.gauge.meter.saving(value_type, &key, measure.encoding, real_bytes);
         let known = match value_type {
             ValueType::Module(_) => {
                 let elements = self.gauge.meter.module_elements();
@@ -408,7 +410,7 @@ impl<'m> Measurer<'m> {
                 Has::ELEMENTS.only_if(elements.is_some())
             }
             ValueType::Stream => {
-                measured.elements = elements;
+                measured.elements = self.facts.stream_entries;
                 Has::ELEMENTS
             }
             _ => {
@@ -464,8 +466,7 @@ struct Facts {
     stored: TypeByte,
     /// The type of a module's value.
     module: ModuleName,
-    elements: u64,
-    largest: u64,
+    stream_entries: u64,
     /// Whether containers were passed over, and the bytes of the longest whose elements may be of any length.
     has_passed: bool,
     passed: u64,
@@ -480,8 +481,7 @@ impl Facts {
         if matches!(ValueType::of(stored), ValueType::Module(_)) {
             self.module = ModuleName::UNKNOWN;
         }
-        self.elements = 0;
-        self.largest = 0;
+        self.stream_entries = 0;
         self.has_passed = false;
         self.passed = 0;
         self.fields_with_expiry = 0;
@@ -530,8 +530,6 @@ macro_rules! each {
 impl Visit for Parts<'_, '_> {
     #[inline(always)]
     fn string(&mut self, value: RdbStr<'_>) {
-        self.facts.elements = value.len();
-        self.facts.largest = value.len();
         each!(self.string(value));
     }
 
@@ -554,13 +552,12 @@ impl Visit for Parts<'_, '_> {
         {
             return false;
         }
-        self.facts.elements += elements;
+        let alone = packed.string_alone();
         self.facts.has_passed = true;
-        match packed.string_alone() {
-            Some(len) => self.facts.largest = self.facts.largest.max(len),
-            None => self.facts.passed = self.facts.passed.max(packed.len),
+        if alone.is_none() {
+            self.facts.passed = self.facts.passed.max(packed.len);
         }
-        each!(self.passed(elements));
+        each!(self.passed(elements, alone.unwrap_or(0)));
         true
     }
 
@@ -570,22 +567,16 @@ impl Visit for Parts<'_, '_> {
 
     #[inline(always)]
     fn element(&mut self, element: RdbStr<'_>) {
-        self.facts.elements += 1;
-        self.facts.largest = self.facts.largest.max(element.len());
         each!(self.element(element));
     }
 
     #[inline(always)]
     fn set_member(&mut self, member: RdbStr<'_>) {
-        self.facts.elements += 1;
-        self.facts.largest = self.facts.largest.max(member.len());
         each!(self.set_member(member));
     }
 
     #[inline(always)]
     fn zset_member(&mut self, member: RdbStr<'_>) {
-        self.facts.elements += 1;
-        self.facts.largest = self.facts.largest.max(member.len());
         each!(self.zset_member(member));
     }
 
@@ -596,14 +587,11 @@ impl Visit for Parts<'_, '_> {
 
     #[inline(always)]
     fn field(&mut self, name: RdbStr<'_>) {
-        self.facts.elements += 1;
-        self.facts.largest = self.facts.largest.max(name.len());
         each!(self.field(name));
     }
 
     #[inline(always)]
     fn field_value(&mut self, value: RdbStr<'_>) {
-        self.facts.largest = self.facts.largest.max(value.len());
         each!(self.field_value(value));
     }
 
@@ -613,12 +601,24 @@ impl Visit for Parts<'_, '_> {
         each!(self.field_expiry(expire_at_ms));
     }
 
+    fn set_members(&mut self, members: &Run<'_, 1, 0>) {
+        each!(self.set_members(members));
+    }
+
+    fn zset_members(&mut self, members: &Run<'_, 1, 8>) {
+        each!(self.zset_members(members));
+    }
+
+    fn fields(&mut self, fields: &Run<'_, 2, 0>) {
+        each!(self.fields(fields));
+    }
+
     fn stream_node(&mut self, first: StreamId, listpack: RdbStr<'_>) {
         each!(self.stream_node(first, listpack));
     }
 
     fn stream(&mut self, facts: StreamFacts) {
-        self.facts.elements = facts.length;
+        self.facts.stream_entries = facts.length;
         each!(self.stream(facts));
     }
 

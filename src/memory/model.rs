@@ -64,9 +64,9 @@ pub struct Model {
     /// An entry of a table, apart from what it points at.
     dict_entry: Cost,
     /// By length: a separately allocated string.
-    sds: Box<[Cost]>,
+    pub(super) sds: Box<[Cost]>,
     /// By length of the member: an entry of a skip list with its member, in 1/FRACTION bytes.
-    znode: Box<[Cost]>,
+    pub(super) znodes: Box<[Cost]>,
     /// By length of the name: a key without and with an expiry.
     keys: Box<[[Cost; 2]]>,
     /// By length: a string that is not an integer, beside its key.
@@ -106,13 +106,13 @@ impl Model {
             dict_entry: Cost { usage: DICT_ENTRY_BYTES, real: classes.of(DICT_ENTRY_BYTES) },
             classes,
             sds: Box::default(),
-            znode: Box::default(),
+            znodes: Box::default(),
             keys: Box::default(),
             strings: Box::default(),
         };
         let lengths = 0..TABLE_LEN as u64;
         model.sds = lengths.clone().map(|len| model.sds_computed(len)).collect();
-        model.znode = lengths.clone().map(|len| model.znode_computed(len)).collect();
+        model.znodes = lengths.clone().map(|len| model.znode_computed(len)).collect();
         model.keys = lengths.clone().map(|len| [false, true].map(|expires| model.key_computed(len, expires))).collect();
         model.strings = lengths.map(|len| model.string_computed(len)).collect();
         model
@@ -227,7 +227,7 @@ impl Model {
     /// An entry of a skip list and its member, in 1/FRACTION bytes: levels are random, so it is the expected size.
     #[inline]
     pub(super) fn znode(&self, member_len: u64) -> Cost {
-        match self.znode.get(member_len as usize) {
+        match self.znodes.get(member_len as usize) {
             Some(cost) => *cost,
             None => self.znode_computed(member_len),
         }
@@ -265,10 +265,21 @@ impl Model {
         }
     }
 
+    /// Whether an entry of a hash's table, its field and its value have a block each.
+    #[inline]
+    pub(super) fn splits_hash_entries(&self) -> bool {
+        self.layout.family < Family::R74 || self.layout.family == Family::V80
+    }
+
+    /// So many entries of a table, apart from what they point at.
+    pub(super) fn dict_entries(&self, count: u64) -> Cost {
+        Cost { usage: count * self.dict_entry.usage, real: count * self.dict_entry.real }
+    }
+
     /// A field of a table-encoded hash with its value.
     #[inline(always)]
     pub(super) fn hash_entry(&self, field: u64, value: u64, has_expiry: bool) -> Cost {
-        if self.layout.family >= Family::R74 && self.layout.family != Family::V80 {
+        if !self.splits_hash_entries() {
             return self.embedding_hash_entry(field, value, has_expiry);
         }
         let mut cost = self.dict_entry;

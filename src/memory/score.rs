@@ -1,5 +1,7 @@
 //! The text that a sorted set's score has in a packed container.
 
+use crate::rdb::string::{POWERS_OF_TEN, decimal_len};
+
 /// Length of the packed text of a score, and the integer it is packed as if it is one.
 ///
 /// Servers from 7.2 on write the shortest text that reads back as the same number (`fpconv_dtoa`); older ones 17
@@ -7,7 +9,7 @@
 pub(super) fn packed_form(score: f64, shortest: bool) -> (u64, Option<i64>) {
     const WHOLE: f64 = (1u64 << 52) as f64;
     if score == score.trunc() && score.abs() < WHOLE && !(score == 0.0 && score.is_sign_negative()) {
-        return (crate::rdb::string::decimal_len(score as i64), Some(score as i64));
+        return (decimal_len(score as i64), Some(score as i64));
     }
     if score.is_infinite() {
         return (if score > 0.0 { 3 } else { 4 }, None);
@@ -34,7 +36,7 @@ fn decimals_len(score: f64) -> Option<u64> {
         power *= 10.0;
         let digits = (size * power).round();
         if digits < FIFTEEN_DIGITS && digits / power == size {
-            let whole = crate::rdb::string::decimal_len(size as i64);
+            let whole = decimal_len(size as i64);
             return Some(u64::from(score < 0.0) + whole + 1 + decimals);
         }
     }
@@ -57,12 +59,12 @@ fn seventeen_digits(size: f64) -> Option<(usize, i32)> {
         return None;
     }
     let exponent = match STEPS.iter().position(|step| size >= *step) {
-        Some(0) => crate::rdb::string::decimal_len(size as i64) as i32 - 1,
+        Some(0) => decimal_len(size as i64) as i32 - 1,
         below => -(below.unwrap_or(STEPS.len()) as i32),
     };
     // A double is a whole number of 53 bits over a power of two. Both it and the power of ten fit: 53 and 64 bits.
     let bits = size.to_bits();
-    let whole = u128::from(bits & ((1 << 52) - 1) | 1 << 52) * 10u128.pow((16 - exponent) as u32);
+    let whole = u128::from(bits & ((1 << 52) - 1) | 1 << 52) * u128::from(POWERS_OF_TEN[(16 - exponent) as usize]);
     let shift = 1075 - (bits >> 52);
     let (floor, rest, half) = (whole >> shift, whole & ((1 << shift) - 1), 1 << (shift - 1));
     let up = rest > half || rest == half && floor & 1 == 1;

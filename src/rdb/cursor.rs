@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use super::fault::{Fault, FaultKind, Parse};
 use super::lzf;
+use super::run::{self, Columns, Run};
 use super::string::RdbStr;
 
 /// A place in an RDB stream from which to read on.
@@ -180,11 +181,21 @@ pub trait Cursor {
         }
     }
 
-    /// Passes over elements of short strings as long as they come, at most `count` of them: so many strings each, and `fixed` bytes
-    /// behind them. Says how many; a cursor may leave any of them.
+    /// Takes the next elements that have only simple strings, at most `most`; a cursor may leave any of them.
     #[inline(always)]
-    fn skip_short<const STRINGS: usize>(&mut self, fixed: usize, count: u64) -> u64 {
-        let _ = (fixed, count);
+    fn run<'a, const STRINGS: usize, const BEHIND: usize>(
+        &'a mut self,
+        most: u64,
+        columns: &'a mut Columns,
+    ) -> Run<'a, STRINGS, BEHIND> {
+        let _ = (most, columns);
+        Run::none()
+    }
+
+    /// Passes over such elements, and gives their number.
+    #[inline(always)]
+    fn skip_run<const STRINGS: usize, const BEHIND: usize>(&mut self, most: u64) -> u64 {
+        let _ = most;
         0
     }
 
@@ -390,43 +401,23 @@ impl Cursor for SliceCursor<'_> {
     }
 
     #[inline(always)]
-    fn skip_short<const STRINGS: usize>(&mut self, fixed: usize, count: u64) -> u64 {
-        let mut passed = 0;
-        'elements: while passed < count {
-            // All that an element of short strings can take.
-            let Some(ahead) = self.data.get(self.pos..).filter(|ahead| ahead.len() >= STRINGS * SHORT_BYTES + fixed)
-            else {
-                break;
-            };
-            let mut bytes = 0;
-            for _ in 0..STRINGS {
-                let string = SHORT_STRINGS[usize::from(ahead[bytes])];
-                if string == 0 {
-                    break 'elements;
-                }
-                bytes += usize::from(string);
-            }
-            self.pos += bytes + fixed;
-            passed += 1;
-        }
-        passed
+    fn run<'r, const STRINGS: usize, const BEHIND: usize>(
+        &'r mut self,
+        most: u64,
+        columns: &'r mut Columns,
+    ) -> Run<'r, STRINGS, BEHIND> {
+        let run = Run::find(&self.data[self.pos..], most, columns);
+        self.pos += run.bytes();
+        run
+    }
+
+    #[inline(always)]
+    fn skip_run<const STRINGS: usize, const BEHIND: usize>(&mut self, most: u64) -> u64 {
+        let (elements, bytes) = run::skip::<STRINGS, BEHIND>(&self.data[self.pos..], most);
+        self.pos += bytes;
+        elements
     }
 }
-
-/// Bytes of a short string by its first byte, that byte included; 0 of all others. Short are plain ones whose length is in that
-/// byte, and integers.
-static SHORT_STRINGS: [u8; 256] = {
-    let mut bytes = [0; 256];
-    let mut len = 0;
-    while len < SHORT_BYTES {
-        bytes[len] = len as u8 + 1;
-        len += 1;
-    }
-    (bytes[0xc0], bytes[0xc1], bytes[0xc2]) = (2, 3, 5);
-    bytes
-};
-/// Bytes of the longest short string.
-const SHORT_BYTES: usize = 64;
 
 /// Strings longer than this are passed over by a stream unless their bytes are wanted.
 const KEEP_BYTES: u64 = 64 << 10;

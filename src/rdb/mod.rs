@@ -11,6 +11,7 @@
 //! | [`cursor`] | bounded reading, lengths, strings |
 //! | [`string`] | the four stored forms of a string |
 //! | [`lzf`] | decompression into a buffer used again |
+//! | [`run`] | many short elements at a time |
 //! | [`skip`] | where a value ends, without decoding it |
 //! | [`reader`] | the sequence of items in a file |
 //! | [`stored`] | the first bytes of a value once more |
@@ -25,6 +26,7 @@ pub mod function;
 pub mod header;
 pub mod lzf;
 pub mod reader;
+pub mod run;
 pub mod skip;
 pub mod stored;
 pub mod string;
@@ -35,5 +37,6 @@ pub use fault::{Fault, FaultKind};
 pub use header::Header;
 pub(crate) use reader::ShortString;
 pub use reader::{Item, KeyHead, Reader};
+pub use run::Run;
 pub use stored::{StoredValue, Stretch};
 pub use string::RdbStr;

@@ -10,8 +10,8 @@ use super::string::RdbStr;
 use crate::prefetch::prefetch;
 use crate::value::{self, Scratch, Visit};
 
-/// How far ahead bytes are asked for.
-const PREFETCH_BYTES: usize = 1536;
+/// How far ahead bytes are asked for: soon enough, and from the next page, where a processor does not look ahead by itself.
+const PREFETCH_BYTES: [usize; 2] = [2048, 4096];
 
 /// One thing that a dump says, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -307,6 +307,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Asks for what comes next.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self) {
+        let next = self.cursor.data().as_ptr().wrapping_add(self.cursor.position());
+        prefetch(next);
+        prefetch(next.wrapping_add(64));
+    }
+
     /// Passes over keys with short strings until one ends at `position` or behind it or something else comes. Says how many
     /// keys there were, and how many with an expiry.
     pub(crate) fn skip_strings(&mut self, position: usize) -> (u64, u64) {
@@ -333,7 +341,9 @@ impl<'a> Reader<'a> {
         let mut at = start;
         let (mut expire_at_ms, mut freq) = (None, None);
         // Where a string ends is known only once it has been read: having to wait for one is having to wait for all.
-        prefetch(data.as_ptr().wrapping_add(at.wrapping_add(PREFETCH_BYTES)));
+        for ahead in PREFETCH_BYTES {
+            prefetch(data.as_ptr().wrapping_add(at.wrapping_add(ahead)));
+        }
         let mut first = *data.get(at)?;
         if first == Opcode::EXPIRETIME_MS.0 {
             expire_at_ms = Some(i64::from_le_bytes(*data.get(at + 1..)?.first_chunk()?));

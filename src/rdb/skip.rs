@@ -31,13 +31,13 @@ fn skip_collection<C: Cursor>(cursor: &mut C, kind: TypeByte, dialect: Dialect) 
         | TypeByte::ZSET_LISTPACK
         | TypeByte::SET_LISTPACK
         | TypeByte::HASH_LISTPACK_EX_PRE_GA => cursor.skip_string(),
-        TypeByte::LIST | TypeByte::SET | TypeByte::LIST_QUICKLIST => each_of::<C, 1>(cursor, 0),
-        TypeByte::HASH => each_of::<C, 2>(cursor, 0),
+        TypeByte::LIST | TypeByte::SET | TypeByte::LIST_QUICKLIST => each_of::<C, 1, 0>(cursor),
+        TypeByte::HASH => each_of::<C, 2, 0>(cursor),
         TypeByte::ZSET => each(cursor, |c| {
             c.skip_string()?;
             skip_old_double(c)
         }),
-        TypeByte::ZSET_2 => each_of::<C, 1>(cursor, 8),
+        TypeByte::ZSET_2 => each_of::<C, 1, 8>(cursor),
         TypeByte::LIST_QUICKLIST_2 => each(cursor, |c| {
             c.length()?;
             c.skip_string()
@@ -73,18 +73,18 @@ fn each<C: Cursor>(cursor: &mut C, mut one: impl FnMut(&mut C) -> Parse<()>) -> 
     Ok(())
 }
 
-/// Passes over elements of so many strings and `fixed` bytes behind them.
-fn each_of<C: Cursor, const STRINGS: usize>(cursor: &mut C, fixed: usize) -> Parse<()> {
+/// Passes over elements of so many strings and so many bytes behind them.
+fn each_of<C: Cursor, const STRINGS: usize, const BEHIND: usize>(cursor: &mut C) -> Parse<()> {
     let mut left = cursor.count()?;
     loop {
-        left -= cursor.skip_short::<STRINGS>(fixed, left);
+        left -= cursor.skip_run::<STRINGS, BEHIND>(left);
         if left == 0 {
             return Ok(());
         }
         for _ in 0..STRINGS {
             cursor.skip_string()?;
         }
-        cursor.skip(fixed as u64)?;
+        cursor.skip(BEHIND as u64)?;
         left -= 1;
     }
 }

@@ -104,23 +104,24 @@ impl<'a> RdbStr<'a> {
 /// Longest decimal text of an `i64`.
 pub const MAX_INT_LEN: usize = 20;
 
+/// The powers of ten that fit.
+pub(crate) static POWERS_OF_TEN: [u64; MAX_INT_LEN] = {
+    let mut powers = [1; MAX_INT_LEN];
+    let mut at = 1;
+    while at < MAX_INT_LEN {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
 /// Length of the decimal text of `n`, sign included.
 #[inline]
 pub fn decimal_len(n: i64) -> u64 {
-    /// The powers of ten that fit.
-    static POWERS: [u64; MAX_INT_LEN] = {
-        let mut powers = [1; MAX_INT_LEN];
-        let mut at = 1;
-        while at < MAX_INT_LEN {
-            powers[at] = powers[at - 1] * 10;
-            at += 1;
-        }
-        powers
-    };
     let magnitude = n.unsigned_abs() | 1; // 0 has a digit, too
     // The binary logarithm times log10(2), then at most one too few.
     let digits = ((magnitude.ilog2() as usize + 1) * 1233) >> 12;
-    (digits + usize::from(magnitude >= POWERS[digits])) as u64 + u64::from(n < 0)
+    (digits + usize::from(magnitude >= POWERS_OF_TEN[digits])) as u64 + u64::from(n < 0)
 }
 
 /// The integer that a compressed string of `len` bytes is.

@@ -23,6 +23,7 @@ pub use visit::{Packed, PackedFormat, Score, StreamFacts, StreamId, Visit};
 use crate::rdb::constants::{Dialect, TypeByte};
 use crate::rdb::cursor::{Cursor, Form, compressed_string};
 use crate::rdb::fault::{Fault, FaultKind, Parse};
+use crate::rdb::run::{Columns, Run};
 use crate::rdb::string::RdbStr;
 
 /// Longest packed container that is unpacked: the servers never make them longer than 1 GiB.
@@ -50,6 +51,7 @@ macro_rules! string {
 #[derive(Debug, Default)]
 pub struct Scratch {
     blob: Vec<u8>,
+    columns: Columns,
     fault: Option<Fault>,
 }
 
@@ -120,8 +122,14 @@ fn decode_collection<C: Cursor, V: Visit>(
             Ok(())
         }
         TypeByte::SET => {
-            for _ in 0..begin(cursor, visit)? {
+            let mut left = begin(cursor, visit)?;
+            while left > 0 {
+                if let Some(members) = run::<C, V, 1, 0>(cursor, &mut left, &mut scratch.columns) {
+                    visit.set_members(&members);
+                    continue;
+                }
                 string!(cursor, visit.set_member);
+                left -= 1;
             }
             Ok(())
         }
@@ -133,7 +141,17 @@ fn decode_collection<C: Cursor, V: Visit>(
             Ok(())
         }
         TypeByte::ZSET_2 => {
-            for _ in 0..begin(cursor, visit)? {
+            let mut left = begin(cursor, visit)?;
+            while left > 0 {
+                let at = cursor.offset();
+                if let Some(members) = run::<C, V, 1, 8>(cursor, &mut left, &mut scratch.columns) {
+                    let broken = members.behind().find(|(_, score)| f64::from_le_bytes(*score).is_nan());
+                    visit.zset_members(&members);
+                    if let Some((inside, _)) = broken {
+                        scratch.note(Fault { at: at + inside as u64, kind: FaultKind::BadScore });
+                    }
+                    continue;
+                }
                 string!(cursor, visit.zset_member);
                 let at = cursor.offset();
                 let score = cursor.double()?;
@@ -141,14 +159,21 @@ fn decode_collection<C: Cursor, V: Visit>(
                     scratch.note(Fault { at, kind: FaultKind::BadScore });
                 }
                 visit.score(Score::Number(score));
+                left -= 1;
             }
             Ok(())
         }
         TypeByte::HASH => {
-            for _ in 0..begin(cursor, visit)? {
+            let mut left = begin(cursor, visit)?;
+            while left > 0 {
+                if let Some(fields) = run::<C, V, 2, 0>(cursor, &mut left, &mut scratch.columns) {
+                    visit.fields(&fields);
+                    continue;
+                }
                 string!(cursor, visit.field);
                 string!(cursor, visit.field_value);
                 visit.field_expiry(None);
+                left -= 1;
             }
             Ok(())
         }
@@ -221,6 +246,21 @@ fn decode_collection<C: Cursor, V: Visit>(
         kind if kind.is_stream() => stream::decode(cursor, kind, scratch, visit),
         TypeByte(byte) => Err(Fault { at: cursor.offset(), kind: FaultKind::UnknownType { byte } }),
     }
+}
+
+/// The next elements of the `left` ones, many at a time, if the cursor has them and nobody has to know where each one stands.
+#[inline(always)]
+fn run<'r, C: Cursor, V: Visit, const STRINGS: usize, const BEHIND: usize>(
+    cursor: &'r mut C,
+    left: &mut u64,
+    columns: &'r mut Columns,
+) -> Option<Run<'r, STRINGS, BEHIND>> {
+    if V::CHECKS {
+        return None;
+    }
+    let run = cursor.run(*left, columns);
+    *left -= run.elements();
+    (run.elements() > 0).then_some(run)
 }
 
 /// The claimed number of elements; the loops over it end with the data, whatever it claims.

@@ -1,7 +1,7 @@
 //! What decoding tells about a value.
 
 use super::{intset, listpack, ziplist};
-use crate::rdb::RdbStr;
+use crate::rdb::{RdbStr, Run};
 
 /// A container in which the servers pack small values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +109,9 @@ pub struct StreamFacts {
 /// | hash | `collection` or `packed`, then unless `pass`ed over per field `field`, `field_value`, `field_expiry` |
 /// | stream | per node `stream_node`; `stream`; per group `stream_group`, its `stream_pending`s, and per consumer `stream_consumer`, its `stream_consumer_pending`s; per idempotent producer `stream_producer` and its `stream_idempotent`s |
 /// | module | `module`, per item `module_number` or `module_string` |
+///
+/// Short members and fields that are stored one by one come many at a time, as `set_members`, `zset_members` and `fields`; where those
+/// are left out, they are the calls for each.
 #[allow(unused_variables)]
 pub trait Visit {
     /// Whether decoding is to find everything that a server would refuse. Known when compiled, so that whoever does not
@@ -174,6 +177,31 @@ pub trait Visit {
     /// When the field that came last expires, in milliseconds since 1970. Comes for every field.
     #[inline]
     fn field_expiry(&mut self, expire_at_ms: Option<i64>) {}
+
+    /// Members of a set, many at a time.
+    #[inline]
+    fn set_members(&mut self, members: &Run<'_, 1, 0>) {
+        members.each(|[member], []| self.set_member(member));
+    }
+
+    /// Members of a sorted set and their scores, which are doubles, many at a time.
+    #[inline]
+    fn zset_members(&mut self, members: &Run<'_, 1, 8>) {
+        members.each(|[member], score| {
+            self.zset_member(member);
+            self.score(Score::Number(f64::from_le_bytes(score)));
+        });
+    }
+
+    /// Fields of a hash that do not expire, many at a time.
+    #[inline]
+    fn fields(&mut self, fields: &Run<'_, 2, 0>) {
+        fields.each(|[name, value], []| {
+            self.field(name);
+            self.field_value(value);
+            self.field_expiry(None);
+        });
+    }
 
     /// A node of a stream: its first ID and the listpack that holds its entries.
     #[inline]

@@ -40,6 +40,15 @@ impl Meter<'_> {
         (Encoding::Hashtable, cost)
     }
 
+    /// A field came after `before` others that is too long to be packed: it or its value has `len` bytes.
+    pub(super) fn long_field(&mut self, before: u64, len: u64) {
+        self.v.packed_before_long.get_or_insert(before);
+        if self.v.kind == Kind::Plain {
+            let thresholds = &self.model.options.thresholds;
+            self.give_up_packing(len, thresholds.hash_max_listpack_entries, thresholds.hash_max_listpack_value);
+        }
+    }
+
     /// The hash packed, whatever its size.
     pub(super) fn packed_hash(&self, redis_expiries: bool) -> (Encoding, Cost) {
         let mut cost = self.packed_cost();

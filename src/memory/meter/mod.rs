@@ -2,6 +2,7 @@
 
 mod hash;
 mod list;
+mod run;
 mod saving;
 mod set;
 mod stream;
@@ -103,6 +104,7 @@ struct Value {
     last_expiry_ms: i64,
     /// Fields before the first one that is too long to be packed.
     packed_before_long: Option<u64>,
+    /// Length of the longest element, member, field or value so far, of those that were told.
     longest: u64,
     /// Sets: the width that the integers so far need, and how the loader holds them by now.
     int_width: u64,
@@ -151,6 +153,18 @@ impl<'m> Meter<'m> {
         let (encoding, mut cost) = self.finish_container(kind, stored, key, serialized_bytes);
         cost += self.model.key(key);
         Measure { usage_bytes: cost.usage, real_bytes: cost.real, encoding }
+    }
+
+    /// Elements, members or fields of the value just visited; the length of a string.
+    #[inline(always)]
+    pub fn elements(&self) -> u64 {
+        self.v.string.as_ref().map_or(self.v.count, |text| text.len)
+    }
+
+    /// Length in bytes of the longest of them.
+    #[inline(always)]
+    pub fn longest(&self) -> u64 {
+        self.v.string.as_ref().map_or(self.v.longest, |text| text.len)
     }
 
     /// Elements of the module's value just visited, where its type is understood.
@@ -207,6 +221,15 @@ impl<'m> Meter<'m> {
         self.v.previous_entry = bytes;
         self.v.packed_bytes = self.v.packed_bytes.saturating_add(bytes);
         bytes
+    }
+
+    /// Packs no more if a value with an element of `len` bytes is not packed, nor would be with settings that are near: so many
+    /// `entries`, each of so many `bytes`.
+    #[inline]
+    fn give_up_packing(&mut self, len: u64, entries: u64, bytes: u64) {
+        if len > bytes && (self.v.claimed > entries || len > bytes.saturating_mul(saving::ABOVE)) {
+            self.v.want_packed = false;
+        }
     }
 
     /// The packed form's cost: of the container in the file if the server keeps that, else of its entries packed anew.

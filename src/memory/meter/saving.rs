@@ -61,30 +61,22 @@ fn number_saving(model: &Model, key: &KeyFacts, real_bytes: u64) -> Option<Savin
 }
 
 impl Meter<'_> {
-    /// What the value just measured would save; it has taken `real_bytes` with its key, the key tables not counted. Its longest
-    /// element or field has `longest` bytes.
+    /// What the value just measured would save; it has taken `real_bytes` with its key, the key tables not counted.
     #[inline(always)]
-    pub fn saving(
-        &self,
-        kind: ValueType,
-        key: &KeyFacts,
-        encoding: Encoding,
-        real_bytes: u64,
-        longest: u64,
-    ) -> Option<Saving> {
+    pub fn saving(&self, kind: ValueType, key: &KeyFacts, encoding: Encoding, real_bytes: u64) -> Option<Saving> {
         if let (ValueType::String, Some(text)) = (kind, &self.v.string) {
             return text.saving(self.model, key, real_bytes);
         }
         match encoding {
-            Encoding::Hashtable | Encoding::Skiplist => self.packed_saving(kind, key, real_bytes, longest),
+            Encoding::Hashtable | Encoding::Skiplist => self.packed_saving(kind, key, real_bytes),
             _ => None,
         }
     }
 
     #[inline(never)]
-    fn packed_saving(&self, kind: ValueType, key: &KeyFacts, real_bytes: u64, longest: u64) -> Option<Saving> {
+    fn packed_saving(&self, kind: ValueType, key: &KeyFacts, real_bytes: u64) -> Option<Saving> {
         let (waste, packed) = match kind {
-            ValueType::Hash => self.hash_waste(longest)?,
+            ValueType::Hash => self.hash_waste()?,
             ValueType::Set => self.set_waste()?,
             ValueType::Zset => self.zset_waste()?,
             _ => return None,
@@ -95,7 +87,7 @@ impl Meter<'_> {
         saved(waste, real_bytes, other)
     }
 
-    fn hash_waste(&self, longest: u64) -> Option<(Waste, Cost)> {
+    fn hash_waste(&self) -> Option<(Waste, Cost)> {
         let thresholds = &self.model.options.thresholds;
         let family = self.model.options.server.family();
         if family == Family::V90 && self.v.fields_with_expiry > 0 {
@@ -104,7 +96,7 @@ impl Meter<'_> {
         let one_by_one = matches!(self.v.kind, Kind::Plain | Kind::Packed(PackedFormat::Zipmap));
         let waste = above(
             (Setting::HashEntries, self.v.count, thresholds.hash_max_listpack_entries),
-            (Setting::HashValue, if one_by_one { longest } else { 0 }, thresholds.hash_max_listpack_value),
+            (Setting::HashValue, if one_by_one { self.v.longest } else { 0 }, thresholds.hash_max_listpack_value),
         )?;
         Some((waste, self.packed_hash(self.v.fields_with_expiry > 0 && family.at_least(Family::R74)).1))
     }

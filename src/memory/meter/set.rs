@@ -89,7 +89,10 @@ impl Meter<'_> {
             }
             (SetStage::Listpack, _)
                 if self.v.count < thresholds.set_max_listpack_entries && len <= thresholds.set_max_listpack_value => {}
-            _ => self.v.set_stage = SetStage::Table,
+            _ => {
+                self.v.set_stage = SetStage::Table;
+                self.v.want_stage = packs; // else nothing of it matters any more
+            }
         }
     }
 }

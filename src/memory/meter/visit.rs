@@ -6,7 +6,7 @@ use super::{Kind, Meter, Text};
 use crate::memory::model::{Cost, FRACTION};
 use crate::memory::score;
 use crate::memory::server::Family;
-use crate::rdb::{RdbStr, TypeByte};
+use crate::rdb::{RdbStr, Run, TypeByte};
 use crate::record::ValueType;
 use crate::value::{Packed, PackedFormat, Score, StreamFacts, StreamId, Visit, intset};
 
@@ -37,10 +37,11 @@ impl TypedMeter<'_, '_> {
         v.native_bytes.is_none() || v.want_table || v.want_stage || v.kind == Kind::Plain || before_nodes
     }
 
-    /// The container's elements or fields were passed over.
-    pub fn passed(&mut self, elements: u64) {
+    /// The container's elements or fields were passed over; `longest` is the length of the longest, as far as it is known.
+    pub fn passed(&mut self, elements: u64, longest: u64) {
         let v = &mut self.meter.v;
         v.count += elements;
+        v.longest = v.longest.max(longest);
         if self.kind == ValueType::List {
             v.list.node_elements += elements;
         }
@@ -207,6 +208,7 @@ impl Visit for TypedMeter<'_, '_> {
         let boxes = self.meter.model.boxes_elements();
         let v = &mut self.meter.v;
         v.field_len = name.len();
+        v.longest = v.longest.max(v.field_len);
         v.field_int = if boxes { name.as_int() } else { None };
         if v.want_packed {
             self.meter.pack(name.len(), name.as_int());
@@ -217,12 +219,13 @@ impl Visit for TypedMeter<'_, '_> {
     fn field_value(&mut self, value: RdbStr<'_>) {
         let meter = &mut *self.meter;
         meter.v.value_len = value.len();
+        meter.v.longest = meter.v.longest.max(meter.v.value_len);
         meter.v.value_int = if meter.model.boxes_elements() { value.as_int() } else { None };
         if meter.v.want_packed {
             meter.pack(value.len(), value.as_int());
-            let limit = meter.model.options.thresholds.hash_max_listpack_value;
-            if meter.v.field_len.max(meter.v.value_len) > limit && meter.v.packed_before_long.is_none() {
-                meter.v.packed_before_long = Some(meter.v.count);
+            let longest = meter.v.field_len.max(meter.v.value_len);
+            if longest > meter.model.options.thresholds.hash_max_listpack_value {
+                meter.long_field(meter.v.count, longest);
             }
         }
     }
@@ -254,6 +257,37 @@ impl Visit for TypedMeter<'_, '_> {
         );
         if meter.v.want_packed && triples && meter.model.options.server.family().at_least(Family::R74) {
             meter.pack(0, Some(expire_at_ms.unwrap_or(0)));
+        }
+    }
+
+    fn set_members(&mut self, members: &Run<'_, 1, 0>) {
+        if self.meter.takes_runs() && !self.meter.is_in_stages() {
+            self.meter.run_of_members(members);
+        } else {
+            members.each(|[member], []| self.set_member(member));
+        }
+    }
+
+    fn zset_members(&mut self, members: &Run<'_, 1, 8>) {
+        if self.meter.takes_runs() {
+            self.meter.run_of_scored(members);
+        } else {
+            members.each(|[member], score| {
+                self.zset_member(member);
+                self.score(Score::Number(f64::from_le_bytes(score)));
+            });
+        }
+    }
+
+    fn fields(&mut self, fields: &Run<'_, 2, 0>) {
+        if self.meter.takes_runs() {
+            self.meter.run_of_fields(fields);
+        } else {
+            fields.each(|[name, value], []| {
+                self.field(name);
+                self.field_value(value);
+                self.field_expiry(None);
+            });
         }
     }
 
