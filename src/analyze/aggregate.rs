@@ -650,6 +650,7 @@ impl Fold for Aggregate {
     // By itself, so that its registers are its own: what leads here needs all of them, too.
     #[inline(never)]
     fn observe(&mut self, key: &Measured<'_>, value: &StoredValue<'_>) {
+        self.contents.prefetch(key.slot, key.footprint_bytes);
         if let Some(fault) = key.fault {
             self.observe_damage(key.key, fault);
         }
@@ -664,7 +665,6 @@ impl Fold for Aggregate {
         if let Some(saving) = &key.saving {
             self.savings.observe(saving, key.footprint_bytes);
         }
-        self.contents.observe(key.slot, key.key, key.tag, key.footprint_bytes);
         if let Some(own) = &self.options.own_slots
             && !own[usize::from(key.slot)]
         {
@@ -694,6 +694,7 @@ impl Fold for Aggregate {
                 expired,
             },
         );
+        self.contents.observe(key.slot, key.key, key.tag, key.footprint_bytes);
     }
 
     fn open_records(&mut self) -> BTreeSet<u64> {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::slot::{SLOTS, slot_of};
 use crate::escape;
+use crate::prefetch::prefetch;
 
 /// Keys below this are nobody's cause of anything: most keys are done with here.
 pub const LARGE_KEY_BYTES: u64 = 1024;
@@ -100,6 +101,16 @@ pub struct SlotContents {
 }
 
 impl SlotContents {
+    /// Asks for what a key that is observed soon is compared with.
+    #[inline(always)]
+    pub fn prefetch(&self, slot: u16, footprint_bytes: u64) {
+        if footprint_bytes >= LARGE_KEY_BYTES
+            && let Some(largest) = self.by_slot.get(usize::from(slot))
+        {
+            prefetch(&raw const *largest);
+        }
+    }
+
     /// Takes a key into account.
     #[inline(always)]
     pub fn observe(&mut self, slot: u16, key: &[u8], tag: Option<&[u8]>, footprint_bytes: u64) {
