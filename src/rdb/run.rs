@@ -20,10 +20,70 @@ pub struct Run<'a, const STRINGS: usize, const BEHIND: usize> {
 pub const LENS: usize = 64;
 /// At most so many strings are in a run.
 const MOST_STRINGS: usize = 256;
-/// Bits of the four bytes read that are not an integer's, by its form, a byte each.
+/// Bytes of the longest integer.
+const INT_BYTES: usize = 4;
+/// Bits of so many bytes that are not an integer's, by its form, a byte each.
 const SPARE_BITS: u32 = 0x00_10_18;
 /// So many bytes ahead of what is looked at are asked for.
 const AHEAD_BYTES: [usize; 2] = [512, 4608];
+
+/// Bytes of a simple string by its first byte, that byte included; 0 of all others.
+static STRING_BYTES: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut len = 0;
+    while len < LENS {
+        bytes[len] = len as u8 + 1;
+        len += 1;
+    }
+    (bytes[0xc0], bytes[0xc1], bytes[0xc2]) = (2, 3, 5);
+    bytes
+};
+
+/// Bytes of the string that begins with `first`, if it is a simple one; `one` is its place in the element.
+///
+/// Where the next string begins has to wait for this, and all is as fast as this chain. Members and fields are nearly always of
+/// one form, so that a processor guesses right and need not look into the table. Values may be of any.
+#[inline(always)]
+fn string_bytes(first: u8, one: usize) -> Option<usize> {
+    if one == 0 {
+        return match first {
+            0..0x40 => Some(1 + usize::from(first)),
+            0xc0..=0xc2 => Some(1 + (1 << (first - 0xc0))),
+            _ => None,
+        };
+    }
+    match STRING_BYTES[usize::from(first)] {
+        0 => None,
+        bytes => Some(usize::from(bytes)),
+    }
+}
+
+/// The number of simple elements at the start of `data`, at most `most`, and how many bytes they take.
+#[inline(always)]
+pub(super) fn skip<const STRINGS: usize, const BEHIND: usize>(data: &[u8], most: u64) -> (u64, usize) {
+    let (mut elements, mut end) = (0, 0);
+    'elements: while elements < most {
+        ask_ahead(data, end);
+        let mut at = end;
+        for one in 0..STRINGS {
+            let Some(bytes) = data.get(at).and_then(|first| string_bytes(*first, one)) else { break 'elements };
+            at += bytes;
+        }
+        at += BEHIND;
+        if at > data.len() {
+            break;
+        }
+        (elements, end) = (elements + 1, at);
+    }
+    (elements, end)
+}
+
+#[inline(always)]
+fn ask_ahead(data: &[u8], at: usize) {
+    for ahead in AHEAD_BYTES {
+        prefetch(data.as_ptr().wrapping_add(at + ahead));
+    }
+}
 
 /// Room for what a [`Run`] tells, to be used again.
 #[derive(Debug)]
@@ -31,6 +91,8 @@ pub struct Columns {
     lens: [u8; MOST_STRINGS],
     texts: [u16; MOST_STRINGS],
     ints: [i32; MOST_STRINGS],
+    /// Of each integer, its place among the strings and where its form stands.
+    int_places: [(u16, u16); MOST_STRINGS],
     behind: [u16; MOST_STRINGS],
 }
 
@@ -40,6 +102,7 @@ impl Default for Columns {
             lens: [0; MOST_STRINGS],
             texts: [0; MOST_STRINGS],
             ints: [0; MOST_STRINGS],
+            int_places: [(0, 0); MOST_STRINGS],
             behind: [0; MOST_STRINGS],
         }
     }
@@ -54,86 +117,55 @@ struct Found {
     bytes: usize,
 }
 
-/// What a search tells of, each with its place among its like; the last of them may be of an element that does not count.
-trait Sink {
-    /// A text of `len` bytes, and where it starts.
-    fn text(&mut self, string: usize, text: usize, start: usize, len: u8);
-    /// An integer.
-    fn int(&mut self, string: usize, int: usize, value: i32);
-    /// Where the bytes behind an element's strings start.
-    fn behind(&mut self, element: usize, start: usize);
-}
-
-/// Finds simple elements at the start of `data`, at most `most`.
-#[inline(always)]
-fn find<const STRINGS: usize, const BEHIND: usize>(data: &[u8], most: usize, sink: &mut impl Sink) -> Found {
-    let mut found = Found::default();
-    'elements: while found.elements < most {
-        let Found { elements, mut texts, mut ints, bytes: mut at } = found;
-        for ahead in AHEAD_BYTES {
-            prefetch(data.as_ptr().wrapping_add(at + ahead));
-        }
-        for one in 0..STRINGS {
-            let Some(&[first, a, b, c, d]) = data.get(at..).and_then(<[u8]>::first_chunk) else { break 'elements };
-            let string = elements * STRINGS + one;
-            match first {
-                0..0x40 => {
-                    sink.text(string, texts, at + 1, first);
-                    texts += 1;
-                    at += 1 + usize::from(first);
-                }
-                0xc0..=0xc2 => {
-                    let form = first - 0xc0;
-                    let spare = (SPARE_BITS >> (8 * form)) & 0xff;
-                    sink.int(string, ints, i32::from_le_bytes([a, b, c, d]) << spare >> spare);
-                    ints += 1;
-                    at += 1 + (1 << form);
-                }
-                _ => break 'elements,
+impl Columns {
+    /// Takes in the simple elements at the start of `data`, at most `most`.
+    #[inline(always)]
+    fn take<const STRINGS: usize, const BEHIND: usize>(&mut self, data: &[u8], most: u64) -> Found {
+        let most = most.min((MOST_STRINGS / STRINGS) as u64) as usize;
+        let mut found = Found::default();
+        'elements: while found.elements < most {
+            let Found { elements, mut texts, mut ints, bytes: mut at } = found;
+            ask_ahead(data, at);
+            for one in 0..STRINGS {
+                let Some(&first) = data.get(at) else { break 'elements };
+                let Some(bytes) = string_bytes(first, one) else { break 'elements };
+                // Taken in as either, and counted as what it is: nobody could guess which.
+                let string = elements * STRINGS + one;
+                let is_int = usize::from(first) >= LENS;
+                self.lens[string % MOST_STRINGS] = first;
+                self.texts[texts % MOST_STRINGS] = at as u16 + 1;
+                self.int_places[ints % MOST_STRINGS] = (string as u16, at as u16);
+                texts += usize::from(!is_int);
+                ints += usize::from(is_int);
+                at += bytes;
             }
+            if BEHIND > 0 {
+                self.behind[elements % MOST_STRINGS] = at as u16;
+            }
+            at += BEHIND;
+            // An integer is read with as many bytes as the longest has.
+            if at + INT_BYTES > data.len() {
+                break;
+            }
+            found = Found { elements: elements + 1, texts, ints, bytes: at };
         }
-        sink.behind(elements, at);
-        at += BEHIND;
-        if at > data.len() {
-            break;
+        self.read_ints(data, found.ints);
+        found
+    }
+
+    /// The values of the integers, and the lengths of their texts.
+    #[inline(always)]
+    fn read_ints(&mut self, data: &[u8], ints: usize) {
+        for ((string, at), int) in self.int_places[..ints].iter().zip(&mut self.ints) {
+            let Some((form, Some(bytes))) =
+                data.get(usize::from(*at)..).and_then(|int| Some((int.first()?, int[1..].first_chunk())))
+            else {
+                return;
+            };
+            let spare = SPARE_BITS >> (8 * (form & 3)) & 0xff;
+            *int = i32::from_le_bytes(*bytes) << spare >> spare;
+            self.lens[usize::from(*string) % MOST_STRINGS] = decimal_len(i64::from(*int)) as u8;
         }
-        found = Found { elements: elements + 1, texts, ints, bytes: at };
-    }
-    found
-}
-
-/// The number of simple elements at the start of `data`, at most `most`, and how many bytes they take.
-#[inline(always)]
-pub(super) fn skip<const STRINGS: usize, const BEHIND: usize>(data: &[u8], most: u64) -> (u64, usize) {
-    struct Nothing;
-    impl Sink for Nothing {
-        #[inline(always)]
-        fn text(&mut self, _: usize, _: usize, _: usize, _: u8) {}
-        #[inline(always)]
-        fn int(&mut self, _: usize, _: usize, _: i32) {}
-        #[inline(always)]
-        fn behind(&mut self, _: usize, _: usize) {}
-    }
-    let found = find::<STRINGS, BEHIND>(data, usize::try_from(most).unwrap_or(usize::MAX), &mut Nothing);
-    (found.elements as u64, found.bytes)
-}
-
-impl Sink for Columns {
-    #[inline(always)]
-    fn text(&mut self, string: usize, text: usize, start: usize, len: u8) {
-        self.lens[string] = len;
-        self.texts[text] = start as u16;
-    }
-
-    #[inline(always)]
-    fn int(&mut self, string: usize, int: usize, value: i32) {
-        self.lens[string] = decimal_len(i64::from(value)) as u8;
-        self.ints[int] = value;
-    }
-
-    #[inline(always)]
-    fn behind(&mut self, element: usize, start: usize) {
-        self.behind[element] = start as u16;
     }
 }
 
@@ -141,14 +173,14 @@ impl<'a, const STRINGS: usize, const BEHIND: usize> Run<'a, STRINGS, BEHIND> {
     /// The simple elements at the start of `data`, at most `most` and as many as `columns` has room for.
     #[inline(never)]
     pub(super) fn find(data: &'a [u8], most: u64, columns: &'a mut Columns) -> Run<'a, STRINGS, BEHIND> {
-        let found = find::<STRINGS, BEHIND>(data, most.min((MOST_STRINGS / STRINGS) as u64) as usize, columns);
+        let found = columns.take::<STRINGS, BEHIND>(data, most);
         let (lens, _) = columns.lens.as_chunks();
         Run {
             bytes: &data[..found.bytes],
             lens: &lens[..found.elements],
             texts: &columns.texts[..found.texts],
             ints: &columns.ints[..found.ints],
-            behind: &columns.behind[..found.elements],
+            behind: if BEHIND > 0 { &columns.behind[..found.elements] } else { &[] },
         }
     }
 
