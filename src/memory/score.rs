@@ -66,10 +66,10 @@ fn seventeen_digits(size: f64) -> Option<(usize, i32)> {
     let bits = size.to_bits();
     let whole = u128::from(bits & ((1 << 52) - 1) | 1 << 52) * u128::from(POWERS_OF_TEN[(16 - exponent) as usize]);
     let shift = 1075 - (bits >> 52);
-    let (floor, rest, half) = (whole >> shift, whole & ((1 << shift) - 1), 1 << (shift - 1));
-    let up = rest > half || rest == half && floor & 1 == 1;
-    let mut rounded =
-        u64::try_from(floor + u128::from(up)).ok().filter(|rounded| *rounded < 100_000_000_000_000_000)?;
+    // To the nearest, and of two to the even one; as a sum, since which way it goes is anybody's guess.
+    let odd = whole >> shift & 1;
+    let rounded = (whole + (1 << (shift - 1)) - 1 + odd) >> shift;
+    let mut rounded = u64::try_from(rounded).ok().filter(|rounded| *rounded < 100_000_000_000_000_000)?;
     let mut digits = 17;
     while rounded.is_multiple_of(10) && digits > 1 {
         rounded /= 10;
