@@ -195,13 +195,23 @@ fn a_record_longer_than_the_window_is_the_same_from_a_pipe() {
     for n in 0..300_000 {
         dump = dump.str(format!("member-{n:024}"));
     }
+    dump = dump.key(5, "giant-sorted-set").len(400_000);
+    for n in 0..400_000 {
+        dump = dump.str(format!("player-{n}")).raw(&f64::from(n).to_le_bytes());
+    }
+    // Few enough fields to be packed, were it not for one value.
+    dump = dump.key(4, "hash-with-a-giant").len(400);
+    for n in 0..400 {
+        dump = dump.str(format!("field-{n}"));
+        dump = if n == 300 { dump.str(vec![b'h'; 9 << 20]) } else { dump.str(n.to_string()) };
+    }
     dump = dump.string("giant-string", vec![b'g'; 10 << 20]).string("after", "v");
     let bytes = dump.end();
     let path = write(dir.path(), "giant.rdb", &bytes);
     let mapped = run(&["keys", &format!("stdin={}", arg(&path))]).expect(0);
     let piped = run_with_input(&["keys", "-"], &bytes).expect(0);
     assert_eq!(mapped.text(), piped.text());
-    assert_eq!(mapped.rows().len(), 4);
+    assert_eq!(mapped.rows().len(), 6);
     let cut = &bytes[..bytes.len() - (5 << 20)];
     let piped = run_with_input(&["keys", "-"], cut).expect(4);
     assert!(

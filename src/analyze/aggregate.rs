@@ -694,6 +694,7 @@ impl Fold for Aggregate {
                 expired,
             },
         );
+        // Asked for above; it is there by now.
         self.contents.observe(key.slot, key.key, key.tag, key.footprint_bytes);
     }
 

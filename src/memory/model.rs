@@ -7,6 +7,7 @@ use super::alloc::{Allocator, SizeClasses};
 use super::layout::{KeyPlace, Layout, SdsCount, Table};
 use super::server::{Family, Server};
 use super::thresholds::Thresholds;
+use crate::rdb::run::SIMPLE_LENS;
 use crate::record::Encoding;
 
 /// What a piece of memory counts and what it costs, in bytes.
@@ -39,6 +40,7 @@ impl AddAssign for Cost {
 const DICT_ENTRY_BYTES: u64 = 24;
 /// Lengths up to this are looked up.
 const TABLE_LEN: usize = 512;
+const _: () = assert!(TABLE_LEN >= SIMPLE_LENS);
 /// Expected sizes are kept in this many parts of a byte.
 pub(super) const FRACTION: u64 = 1 << 10;
 
@@ -64,9 +66,9 @@ pub struct Model {
     /// An entry of a table, apart from what it points at.
     dict_entry: Cost,
     /// By length: a separately allocated string.
-    pub(super) sds: Box<[Cost]>,
+    sds: Box<[Cost]>,
     /// By length of the member: an entry of a skip list with its member, in 1/FRACTION bytes.
-    pub(super) znodes: Box<[Cost]>,
+    znodes: Box<[Cost]>,
     /// By length of the name: a key without and with an expiry.
     keys: Box<[[Cost; 2]]>,
     /// By length: a string that is not an integer, beside its key.
@@ -153,6 +155,18 @@ impl Model {
             Some(cost) => *cost,
             None => self.sds_computed(len),
         }
+    }
+
+    /// [`Model::sds`] by the lengths of simple strings.
+    #[inline]
+    pub(super) fn short_sds(&self) -> &[Cost] {
+        &self.sds[..SIMPLE_LENS]
+    }
+
+    /// [`Model::znode`] by the lengths of simple strings.
+    #[inline]
+    pub(super) fn short_znodes(&self) -> &[Cost] {
+        &self.znodes[..SIMPLE_LENS]
     }
 
     fn sds_computed(&self, len: u64) -> Cost {

@@ -432,7 +432,7 @@ fn walk_locally<'a, 'm, F: Fold>(
         let done = match worker.as_mut() {
             None => reader.finish_value(),
             Some((worker, job)) => worker.measurer.read(reader, &head).map(|()| {
-                // Behind a long value nothing is in the cache yet, and there is time until it is read.
+                // Behind a long value nothing is in the cache yet. There is time while the key is put down.
                 reader.prefetch();
                 let value = reader.stored(&head);
                 worker.observe(job, &head, place, &value, || ValuePrint::of(&value));

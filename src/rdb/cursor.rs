@@ -181,18 +181,19 @@ pub trait Cursor {
         }
     }
 
-    /// Takes the next elements that have only simple strings, at most `most`; a cursor may leave any of them.
+    /// Takes the next elements, as long as all of their strings are simple: see [`Run`]. At most `most`, and no more than `columns` has
+    /// room for; a cursor may leave any of them.
     #[inline(always)]
-    fn run<'a, const STRINGS: usize, const BEHIND: usize>(
-        &'a mut self,
+    fn take_run<'r, const STRINGS: usize, const BEHIND: usize>(
+        &'r mut self,
         most: u64,
-        columns: &'a mut Columns,
-    ) -> Run<'a, STRINGS, BEHIND> {
+        columns: &'r mut Columns,
+    ) -> Run<'r, STRINGS, BEHIND> {
         let _ = (most, columns);
         Run::none()
     }
 
-    /// Passes over such elements, and gives their number.
+    /// Passes over the elements that [`Cursor::take_run`] would take, and gives their number.
     #[inline(always)]
     fn skip_run<const STRINGS: usize, const BEHIND: usize>(&mut self, most: u64) -> u64 {
         let _ = most;
@@ -401,7 +402,7 @@ impl Cursor for SliceCursor<'_> {
     }
 
     #[inline(always)]
-    fn run<'r, const STRINGS: usize, const BEHIND: usize>(
+    fn take_run<'r, const STRINGS: usize, const BEHIND: usize>(
         &'r mut self,
         most: u64,
         columns: &'r mut Columns,

@@ -1,37 +1,40 @@
-//! Runs of elements in the simplest forms: found at once, and told by columns, so that sums over them are short loops.
+//! Runs of elements with simple strings: found at once, and told by columns, so that sums over them are short loops.
 
 use super::cursor::{Cursor, SliceCursor};
 use super::fault::Parse;
 use super::string::{RdbStr, decimal_len};
 use crate::prefetch::prefetch;
 
-/// Plainly stored elements that follow each other, each of so many strings and so many bytes behind them. All strings are
-/// simple: texts of at most 63 bytes, stored as they are, and integers. All of it is there.
+/// Elements of a plainly stored collection that follow each other, each of `STRINGS` strings and `BEHIND` bytes behind them.
+///
+/// All strings are simple: texts of at most 63 bytes, stored as they are, and integers. All of it is there: reading it again cannot fail.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'a, const STRINGS: usize, const BEHIND: usize> {
     bytes: &'a [u8],
     lens: &'a [[u8; STRINGS]],
+    /// Where the texts start, behind their length.
     texts: &'a [u16],
     ints: &'a [i32],
+    /// Where the bytes behind the strings start.
     behind: &'a [u16],
 }
 
 /// Lengths of simple strings are below this.
-pub const LENS: usize = 64;
+pub const SIMPLE_LENS: usize = 64;
 /// At most so many strings are in a run.
 const MOST_STRINGS: usize = 256;
 /// Bytes of the longest integer.
 const INT_BYTES: usize = 4;
 /// Bits of so many bytes that are not an integer's, by its form, a byte each.
 const SPARE_BITS: u32 = 0x00_10_18;
-/// So many bytes ahead of what is looked at are asked for.
+/// How far ahead bytes are asked for: soon enough, and from the next page, where a processor does not look by itself.
 const AHEAD_BYTES: [usize; 2] = [512, 4608];
 
 /// Bytes of a simple string by its first byte, that byte included; 0 of all others.
 static STRING_BYTES: [u8; 256] = {
     let mut bytes = [0; 256];
     let mut len = 0;
-    while len < LENS {
+    while len < SIMPLE_LENS {
         bytes[len] = len as u8 + 1;
         len += 1;
     }
@@ -39,13 +42,13 @@ static STRING_BYTES: [u8; 256] = {
     bytes
 };
 
-/// Bytes of the string that begins with `first`, if it is a simple one; `one` is its place in the element.
+/// Bytes of the string that begins with `first`, if it is a simple one.
 ///
-/// Where the next string begins has to wait for this, and all is as fast as this chain. Members and fields are nearly always of
-/// one form, so that a processor guesses right and need not look into the table. Values may be of any.
+/// Where the next string begins has to wait for this, and all is as fast as this chain. Where strings are nearly always of one form,
+/// `is_guessed`, a processor goes on before it knows. Where they are of any, it had better look them up.
 #[inline(always)]
-fn string_bytes(first: u8, one: usize) -> Option<usize> {
-    if one == 0 {
+fn string_bytes(first: u8, is_guessed: bool) -> Option<usize> {
+    if is_guessed {
         return match first {
             0..0x40 => Some(1 + usize::from(first)),
             0xc0..=0xc2 => Some(1 + (1 << (first - 0xc0))),
@@ -58,6 +61,11 @@ fn string_bytes(first: u8, one: usize) -> Option<usize> {
     }
 }
 
+/// Members and fields are of one form mostly; values are texts or integers, as it comes.
+const fn is_guessed(place: usize) -> bool {
+    place == 0
+}
+
 /// The number of simple elements at the start of `data`, at most `most`, and how many bytes they take.
 #[inline(always)]
 pub(super) fn skip<const STRINGS: usize, const BEHIND: usize>(data: &[u8], most: u64) -> (u64, usize) {
@@ -65,8 +73,10 @@ pub(super) fn skip<const STRINGS: usize, const BEHIND: usize>(data: &[u8], most:
     'elements: while elements < most {
         ask_ahead(data, end);
         let mut at = end;
-        for one in 0..STRINGS {
-            let Some(bytes) = data.get(at).and_then(|first| string_bytes(*first, one)) else { break 'elements };
+        for place in 0..STRINGS {
+            let Some(bytes) = data.get(at).and_then(|first| string_bytes(*first, is_guessed(place))) else {
+                break 'elements;
+            };
             at += bytes;
         }
         at += BEHIND;
@@ -126,12 +136,12 @@ impl Columns {
         'elements: while found.elements < most {
             let Found { elements, mut texts, mut ints, bytes: mut at } = found;
             ask_ahead(data, at);
-            for one in 0..STRINGS {
+            for place in 0..STRINGS {
                 let Some(&first) = data.get(at) else { break 'elements };
-                let Some(bytes) = string_bytes(first, one) else { break 'elements };
+                let Some(bytes) = string_bytes(first, is_guessed(place)) else { break 'elements };
                 // Taken in as either, and counted as what it is: nobody could guess which.
-                let string = elements * STRINGS + one;
-                let is_int = usize::from(first) >= LENS;
+                let string = elements * STRINGS + place;
+                let is_int = usize::from(first) >= SIMPLE_LENS;
                 self.lens[string % MOST_STRINGS] = first;
                 self.texts[texts % MOST_STRINGS] = at as u16 + 1;
                 self.int_places[ints % MOST_STRINGS] = (string as u16, at as u16);
@@ -157,11 +167,7 @@ impl Columns {
     #[inline(always)]
     fn read_ints(&mut self, data: &[u8], ints: usize) {
         for ((string, at), int) in self.int_places[..ints].iter().zip(&mut self.ints) {
-            let Some((form, Some(bytes))) =
-                data.get(usize::from(*at)..).and_then(|int| Some((int.first()?, int[1..].first_chunk())))
-            else {
-                return;
-            };
+            let Some([form, bytes @ ..]) = data[usize::from(*at)..].first_chunk::<{ 1 + INT_BYTES }>() else { return };
             let spare = SPARE_BITS >> (8 * (form & 3)) & 0xff;
             *int = i32::from_le_bytes(*bytes) << spare >> spare;
             self.lens[usize::from(*string) % MOST_STRINGS] = decimal_len(i64::from(*int)) as u8;
@@ -171,7 +177,7 @@ impl Columns {
 
 impl<'a, const STRINGS: usize, const BEHIND: usize> Run<'a, STRINGS, BEHIND> {
     /// The simple elements at the start of `data`, at most `most` and as many as `columns` has room for.
-    #[inline(never)]
+    #[inline(never)] // in a function of its own there are registers enough
     pub(super) fn find(data: &'a [u8], most: u64, columns: &'a mut Columns) -> Run<'a, STRINGS, BEHIND> {
         let found = columns.take::<STRINGS, BEHIND>(data, most);
         let (lens, _) = columns.lens.as_chunks();
@@ -226,7 +232,7 @@ impl<'a, const STRINGS: usize, const BEHIND: usize> Run<'a, STRINGS, BEHIND> {
 
     /// The bytes behind each element's strings, and where in the run they stand.
     #[inline(always)]
-    pub fn behind(&self) -> impl Iterator<Item = (usize, [u8; BEHIND])> + use<'a, STRINGS, BEHIND> {
+    fn behind(&self) -> impl Iterator<Item = (usize, [u8; BEHIND])> + use<'a, STRINGS, BEHIND> {
         let bytes = self.bytes;
         self.behind.iter().map(move |start| {
             let start = usize::from(*start);
@@ -239,17 +245,28 @@ impl<'a, const STRINGS: usize, const BEHIND: usize> Run<'a, STRINGS, BEHIND> {
     /// Each element by itself, in their order: its strings and the bytes behind them.
     pub fn each(&self, mut take: impl FnMut([RdbStr<'a>; STRINGS], [u8; BEHIND])) {
         let mut cursor = SliceCursor::new(self.bytes, 0);
-        let mut read = |_: usize| -> Parse<()> {
+        let mut element = || -> Parse<_> {
             let mut strings = [RdbStr::Raw(&[]); STRINGS];
             for string in &mut strings {
                 *string = cursor.string_ref()?;
             }
-            take(strings, cursor.array()?);
-            Ok(())
+            Ok((strings, cursor.array()?))
         };
-        // All of it is there.
-        let whole = (0..self.lens.len()).try_for_each(&mut read);
-        debug_assert!(whole.is_ok());
+        for _ in self.lens {
+            let Ok((strings, behind)) = element() else {
+                debug_assert!(false, "all of a run is there");
+                return;
+            };
+            take(strings, behind);
+        }
+    }
+}
+
+impl Run<'_, 1, 8> {
+    /// The doubles behind the strings, and where in the run they stand.
+    #[inline(always)]
+    pub fn scores(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.behind().map(|(at, score)| (at, f64::from_le_bytes(score)))
     }
 }
 
@@ -281,7 +298,8 @@ mod tests {
         let mut columns = Columns::default();
         let scored = b"\x01a00000000\xc0\x07 1111111\x01b2222222 and more";
         let members = Run::<1, 8>::find(scored, 2, &mut columns);
-        assert_eq!(members.behind().collect::<Vec<_>>(), [(2, *b"00000000"), (12, *b" 1111111")]);
+        let behind = [(2, f64::from_le_bytes(*b"00000000")), (12, f64::from_le_bytes(*b" 1111111"))];
+        assert_eq!(members.scores().collect::<Vec<_>>(), behind);
         assert_eq!((members.elements(), members.bytes()), (2, 20));
         // Of the third, a byte is missing.
         assert_eq!(Run::<1, 8>::find(&scored[..29], 9, &mut columns).elements(), 2);
@@ -297,5 +315,21 @@ mod tests {
         let fields = Run::<2, 0>::find(&data, u64::MAX, &mut columns);
         assert_eq!(fields.elements(), MOST_STRINGS as u64 / 2);
         assert_eq!(skip::<1, 0>(&data, 1900), (1900, 1900));
+        // The longest: what stands last in it is found as what stands first is.
+        let element = [&[63][..], &[b'x'; 63], &2.5f64.to_le_bytes()].concat();
+        let data = element.repeat(MOST_STRINGS + 1);
+        let members = Run::<1, 8>::find(&data, u64::MAX, &mut columns);
+        assert_eq!((members.elements(), members.bytes()), (MOST_STRINGS as u64, MOST_STRINGS * 72));
+        assert!(members.texts().all(|text| text == [b'x'; 63]));
+        assert_eq!(members.scores().last(), Some((MOST_STRINGS * 72 - 8, 2.5)));
+    }
+
+    #[test]
+    fn strings_are_as_long_by_guess_as_by_table() {
+        let simple = (0..=255).filter(|first| {
+            assert_eq!(string_bytes(*first, true), string_bytes(*first, false), "{first}");
+            string_bytes(*first, true).is_some()
+        });
+        assert_eq!(simple.count(), SIMPLE_LENS + 3);
     }
 }

@@ -32,7 +32,7 @@ pub const MAX_BLOB_BYTES: u64 = 1 << 30;
 const MAX_FIELD_EXPIRY_MS: i64 = (1 << 48) - 1;
 
 /// Reads a string and hands it to a method of the visitor, which is compiled in once for each form, so that strings stored as
-/// they are and integers come in registers. In the loops over elements that is most of the time.
+/// they are and integers come in registers.
 macro_rules! string {
     ($cursor:ident, $visit:ident.$take:ident) => {{
         let at = $cursor.offset();
@@ -124,7 +124,7 @@ fn decode_collection<C: Cursor, V: Visit>(
         TypeByte::SET => {
             let mut left = begin(cursor, visit)?;
             while left > 0 {
-                if let Some(members) = run::<C, V, 1, 0>(cursor, &mut left, &mut scratch.columns) {
+                if let Some(members) = next_run::<C, V, 1, 0>(cursor, &mut left, &mut scratch.columns) {
                     visit.set_members(&members);
                     continue;
                 }
@@ -143,12 +143,12 @@ fn decode_collection<C: Cursor, V: Visit>(
         TypeByte::ZSET_2 => {
             let mut left = begin(cursor, visit)?;
             while left > 0 {
-                let at = cursor.offset();
-                if let Some(members) = run::<C, V, 1, 8>(cursor, &mut left, &mut scratch.columns) {
-                    let broken = members.behind().find(|(_, score)| f64::from_le_bytes(*score).is_nan());
+                let run_at = cursor.offset();
+                if let Some(members) = next_run::<C, V, 1, 8>(cursor, &mut left, &mut scratch.columns) {
+                    let broken = members.scores().find(|(_, score)| score.is_nan());
                     visit.zset_members(&members);
                     if let Some((inside, _)) = broken {
-                        scratch.note(Fault { at: at + inside as u64, kind: FaultKind::BadScore });
+                        scratch.note(Fault { at: run_at + inside as u64, kind: FaultKind::BadScore });
                     }
                     continue;
                 }
@@ -166,7 +166,7 @@ fn decode_collection<C: Cursor, V: Visit>(
         TypeByte::HASH => {
             let mut left = begin(cursor, visit)?;
             while left > 0 {
-                if let Some(fields) = run::<C, V, 2, 0>(cursor, &mut left, &mut scratch.columns) {
+                if let Some(fields) = next_run::<C, V, 2, 0>(cursor, &mut left, &mut scratch.columns) {
                     visit.fields(&fields);
                     continue;
                 }
@@ -248,9 +248,9 @@ fn decode_collection<C: Cursor, V: Visit>(
     }
 }
 
-/// The next elements of the `left` ones, many at a time, if the cursor has them and nobody has to know where each one stands.
+/// Takes the next of the `left` elements many at a time, if the cursor has them so and nobody has to know where each one stands.
 #[inline(always)]
-fn run<'r, C: Cursor, V: Visit, const STRINGS: usize, const BEHIND: usize>(
+fn next_run<'r, C: Cursor, V: Visit, const STRINGS: usize, const BEHIND: usize>(
     cursor: &'r mut C,
     left: &mut u64,
     columns: &'r mut Columns,
@@ -258,7 +258,7 @@ fn run<'r, C: Cursor, V: Visit, const STRINGS: usize, const BEHIND: usize>(
     if V::CHECKS {
         return None;
     }
-    let run = cursor.run(*left, columns);
+    let run = cursor.take_run(*left, columns);
     *left -= run.elements();
     (run.elements() > 0).then_some(run)
 }
@@ -320,4 +320,115 @@ fn old_double<C: Cursor>(cursor: &mut C, scratch: &mut Scratch) -> Parse<f64> {
         scratch.note(Fault { at, kind: FaultKind::BadScore });
     }
     Ok(score)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rdb::{SliceCursor, StreamCursor};
+
+    /// Two integers and two texts, then one that is not simple, then one more text; of hashes as fields and as values.
+    const SET: &[u8] = b"\x06\xc0\x05\x02ab\xc1\xd4\xfe\x01c\x40\x04long\x03end";
+    const ZSET: &[u8] = b"\x04\x01a\0\0\0\0\0\0\xf8\x7f\xc0\x07\0\0\0\0\0\0\xf0\x3f\x40\x03xyz\0\0\0\0\0\0\xf8\x7f\x01d\0\0\0\0\0\0\xf0\x3f";
+    const HASH: &[u8] = b"\x03\x01a\xc0\x05\xc0\x06\x40\x01b\x01c\x04last";
+
+    /// All calls, in their order, and how many elements came many at a time.
+    #[derive(Debug, Default, PartialEq)]
+    struct Told {
+        calls: Vec<String>,
+        in_runs: u64,
+    }
+
+    impl Visit for Told {
+        fn collection(&mut self, count: u64) {
+            self.calls.push(format!("collection {count}"));
+        }
+
+        fn element(&mut self, element: RdbStr<'_>) {
+            self.calls.push(format!("element {element:?}"));
+        }
+
+        fn score(&mut self, score: Score<'_>) {
+            self.calls.push(format!("{score:?}"));
+        }
+
+        fn field(&mut self, name: RdbStr<'_>) {
+            self.calls.push(format!("field {name:?}"));
+        }
+
+        fn field_value(&mut self, value: RdbStr<'_>) {
+            self.calls.push(format!("value {value:?}"));
+        }
+
+        fn field_expiry(&mut self, expire_at_ms: Option<i64>) {
+            self.calls.push(format!("expiry {expire_at_ms:?}"));
+        }
+
+        fn set_members(&mut self, members: &Run<'_, 1, 0>) {
+            self.in_runs += members.elements();
+            members.tell(self);
+        }
+
+        fn zset_members(&mut self, members: &Run<'_, 1, 8>) {
+            self.in_runs += members.elements();
+            members.tell(self);
+        }
+
+        fn fields(&mut self, fields: &Run<'_, 2, 0>) {
+            self.in_runs += fields.elements();
+            fields.tell(self);
+        }
+    }
+
+    fn told(kind: TypeByte, cursor: &mut impl Cursor) -> (Result<Option<Fault>, Fault>, u64, Told) {
+        let mut told = Told::default();
+        let read = decode(cursor, kind, Dialect::Redis, &mut Scratch::default(), &mut told);
+        (read, cursor.offset(), told)
+    }
+
+    fn told_of_stream(kind: TypeByte, mut bytes: &[u8]) -> (Result<Option<Fault>, Fault>, u64, Told) {
+        let mut ignore = |_: &[u8]| {};
+        told(kind, &mut StreamCursor::new(Vec::new(), 100, &mut bytes, &mut ignore))
+    }
+
+    #[test]
+    fn simple_elements_of_memory_come_many_at_a_time() {
+        let behind = [0; 8]; // as in a dump, where something always follows
+        for (kind, bytes, in_runs) in [(TypeByte::SET, SET, 5), (TypeByte::ZSET_2, ZSET, 3), (TypeByte::HASH, HASH, 2)]
+        {
+            let data = [bytes, &behind].concat();
+            let (read, end, memory) = told(kind, &mut SliceCursor::new(&data, 100));
+            assert_eq!((end, memory.in_runs), (100 + bytes.len() as u64, in_runs));
+            let (read_there, end_there, stream) = told_of_stream(kind, &data);
+            assert_eq!((read, end, memory.calls), (read_there, end_there, stream.calls));
+            assert_eq!(stream.in_runs, 0);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_or_claims_too_much_fails_alike_in_memory_and_in_a_stream() {
+        for (kind, bytes) in [(TypeByte::SET, SET), (TypeByte::ZSET_2, ZSET), (TypeByte::HASH, HASH)] {
+            let mut claims = bytes.to_vec();
+            claims[0] = 0x3f;
+            let prefixes = (0..bytes.len()).map(|len| &bytes[..len]);
+            for data in prefixes.chain([&claims[..]]) {
+                let (read, _, memory) = told(kind, &mut SliceCursor::new(data, 100));
+                let (read_there, _, stream) = told_of_stream(kind, data);
+                assert!(matches!(read, Err(Fault { kind: FaultKind::Truncated { .. }, .. })), "{read:?}");
+                assert_eq!((&read, memory.calls), (&read_there, stream.calls), "{data:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_score_that_is_none_is_told() {
+        let (first, second) = (100 + 3, 100 + 26);
+        let mut zset = ZSET.to_vec();
+        for at in [first, second] {
+            let (read, ..) = told(TypeByte::ZSET_2, &mut SliceCursor::new(&zset, 100));
+            assert_eq!(read, Ok(Some(Fault { at, kind: FaultKind::BadScore })));
+            assert_eq!(told_of_stream(TypeByte::ZSET_2, &zset).0, read);
+            zset[3..11].fill(0); // the first is a number now
+        }
+    }
 }

@@ -110,8 +110,8 @@ pub struct StreamFacts {
 /// | stream | per node `stream_node`; `stream`; per group `stream_group`, its `stream_pending`s, and per consumer `stream_consumer`, its `stream_consumer_pending`s; per idempotent producer `stream_producer` and its `stream_idempotent`s |
 /// | module | `module`, per item `module_number` or `module_string` |
 ///
-/// Short members and fields that are stored one by one come many at a time, as `set_members`, `zset_members` and `fields`; where those
-/// are left out, they are the calls for each.
+/// Members and fields with simple strings ([`Run`]) of plain sets, sorted sets with binary scores and hashes without expiries may come many
+/// at a time, before and behind others that come by themselves. Who takes them so has to take them by themselves, too.
 #[allow(unused_variables)]
 pub trait Visit {
     /// Whether decoding is to find everything that a server would refuse. Known when compiled, so that whoever does not
@@ -174,33 +174,26 @@ pub trait Visit {
     #[inline]
     fn field_value(&mut self, value: RdbStr<'_>) {}
 
-    /// When the field that came last expires, in milliseconds since 1970. Comes for every field.
+    /// When the field that came last expires, in milliseconds since 1970. Comes for every field that comes by itself.
     #[inline]
     fn field_expiry(&mut self, expire_at_ms: Option<i64>) {}
 
-    /// Members of a set, many at a time.
+    /// Members of a set, many at a time: else a `set_member` each.
     #[inline]
     fn set_members(&mut self, members: &Run<'_, 1, 0>) {
-        members.each(|[member], []| self.set_member(member));
+        members.tell(self);
     }
 
-    /// Members of a sorted set and their scores, which are doubles, many at a time.
+    /// Members of a sorted set and their scores, many at a time: else a `zset_member` and a `score` each.
     #[inline]
     fn zset_members(&mut self, members: &Run<'_, 1, 8>) {
-        members.each(|[member], score| {
-            self.zset_member(member);
-            self.score(Score::Number(f64::from_le_bytes(score)));
-        });
+        members.tell(self);
     }
 
-    /// Fields of a hash that do not expire, many at a time.
+    /// Fields that do not expire, many at a time: else a `field`, a `field_value` and a `field_expiry` each.
     #[inline]
     fn fields(&mut self, fields: &Run<'_, 2, 0>) {
-        fields.each(|[name, value], []| {
-            self.field(name);
-            self.field_value(value);
-            self.field_expiry(None);
-        });
+        fields.tell(self);
     }
 
     /// A node of a stream: its first ID and the listpack that holds its entries.
@@ -246,4 +239,32 @@ pub trait Visit {
     /// A string in a module's value.
     #[inline]
     fn module_string(&mut self, value: RdbStr<'_>) {}
+}
+
+impl Run<'_, 1, 0> {
+    /// Tells the members of a set one by one.
+    pub fn tell<V: Visit + ?Sized>(&self, visit: &mut V) {
+        self.each(|[member], []| visit.set_member(member));
+    }
+}
+
+impl Run<'_, 1, 8> {
+    /// Tells the members of a sorted set and their scores one by one.
+    pub fn tell<V: Visit + ?Sized>(&self, visit: &mut V) {
+        self.each(|[member], score| {
+            visit.zset_member(member);
+            visit.score(Score::Number(f64::from_le_bytes(score)));
+        });
+    }
+}
+
+impl Run<'_, 2, 0> {
+    /// Tells the fields of a hash one by one.
+    pub fn tell<V: Visit + ?Sized>(&self, visit: &mut V) {
+        self.each(|[name, value], []| {
+            visit.field(name);
+            visit.field_value(value);
+            visit.field_expiry(None);
+        });
+    }
 }

@@ -1,5 +1,6 @@
 //! What a hash costs: packed, or a table, and the expiries of its fields.
 
+use super::saving::out_of_reach;
 use super::{Kind, Meter};
 use crate::memory::layout::Table;
 use crate::memory::model::Cost;
@@ -40,12 +41,13 @@ impl Meter<'_> {
         (Encoding::Hashtable, cost)
     }
 
-    /// A field came after `before` others that is too long to be packed: it or its value has `len` bytes.
-    pub(super) fn long_field(&mut self, before: u64, len: u64) {
+    /// A field that is too long to be packed came after `before` others, or a value that is.
+    pub(super) fn long_field(&mut self, before: u64) {
         self.v.packed_before_long.get_or_insert(before);
-        if self.v.kind == Kind::Plain {
-            let thresholds = &self.model.options.thresholds;
-            self.give_up_packing(len, thresholds.hash_max_listpack_entries, thresholds.hash_max_listpack_value);
+        let thresholds = &self.model.options.thresholds;
+        let limits = (thresholds.hash_max_listpack_entries, thresholds.hash_max_listpack_value);
+        if self.v.kind == Kind::Plain && out_of_reach((self.v.claimed, self.v.longest), limits) {
+            self.v.want_packed = false;
         }
     }
 

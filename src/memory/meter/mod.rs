@@ -91,7 +91,7 @@ struct Value {
     want_ints: bool,
     /// The stored container's length, where it is of the kind that the server keeps.
     native_bytes: Option<u64>,
-    /// Entries as a listpack or ziplist, header included.
+    /// Entries as a listpack or ziplist, without its header and end.
     packed_bytes: u64,
     previous_entry: u64,
     /// Length of the field that waits for its value, or of the text of an integer.
@@ -104,7 +104,7 @@ struct Value {
     last_expiry_ms: i64,
     /// Fields before the first one that is too long to be packed.
     packed_before_long: Option<u64>,
-    /// Length of the longest element, member, field or value so far, of those that were told.
+    /// Length of the longest element, member, field or value so far, as far as it is known.
     longest: u64,
     /// Sets: the width that the integers so far need, and how the loader holds them by now.
     int_width: u64,
@@ -221,15 +221,6 @@ impl<'m> Meter<'m> {
         self.v.previous_entry = bytes;
         self.v.packed_bytes = self.v.packed_bytes.saturating_add(bytes);
         bytes
-    }
-
-    /// Packs no more if a value with an element of `len` bytes is not packed, nor would be with settings that are near: so many
-    /// `entries`, each of so many `bytes`.
-    #[inline]
-    fn give_up_packing(&mut self, len: u64, entries: u64, bytes: u64) {
-        if len > bytes && (self.v.claimed > entries || len > bytes.saturating_mul(saving::ABOVE)) {
-            self.v.want_packed = false;
-        }
     }
 
     /// The packed form's cost: of the container in the file if the server keeps that, else of its entries packed anew.

@@ -5,21 +5,28 @@ use super::set::SetStage;
 use crate::memory::model::Cost;
 use crate::memory::score;
 use crate::memory::server::Family;
-use crate::rdb::run::{self, Run};
+use crate::rdb::run::{Run, SIMPLE_LENS};
 use crate::rdb::string::canonical_int;
-use crate::value::{intset, listpack};
+use crate::value::{intset, listpack, ziplist};
 
 impl Meter<'_> {
-    /// Whether nothing of an element depends on the one before it, and no element is an object.
+    /// Whether elements may come many at a time: not where each is an object.
     #[inline]
     pub(super) fn takes_runs(&self) -> bool {
-        self.model.layout.listpack || !(self.v.want_packed || self.v.want_stage || self.model.boxes_elements())
+        !self.model.boxes_elements()
     }
 
-    /// Members of a set; not while the loader has no table yet, if it matters when it makes one.
+    /// Whether members of a set may: not as long as it depends on each how the loader holds the next.
+    #[inline]
+    pub(super) fn takes_members(&self) -> bool {
+        self.takes_runs() && (!self.v.want_stage || self.v.set_stage == SetStage::Table)
+    }
+
+    /// Members of a set.
     pub(super) fn run_of_members(&mut self, members: &Run<'_, 1, 0>) {
+        debug_assert!(self.takes_members() && self.v.want_table);
         let model = self.model;
-        let (cost, longest) = sum(members, &model.sds);
+        let (cost, longest) = sum(members, model.short_sds());
         self.v.longest = self.v.longest.max(longest);
         self.v.count += members.elements();
         self.v.table += cost;
@@ -33,41 +40,34 @@ impl Meter<'_> {
             self.v.int_width = width;
         }
         if self.v.want_stage {
-            self.pack_all(members);
+            self.pack_strings(members);
         }
-    }
-
-    /// Whether the loader may still change its mind about how to hold a set, and that matters.
-    pub(super) fn is_in_stages(&self) -> bool {
-        self.v.want_stage && self.v.set_stage != SetStage::Table
     }
 
     /// Members of a sorted set, with their scores.
     pub(super) fn run_of_scored(&mut self, members: &Run<'_, 1, 8>) {
+        debug_assert!(self.takes_runs() && self.v.want_table);
         let model = self.model;
-        let (nodes, longest) = sum(members, &model.znodes);
+        let (nodes, longest) = sum(members, model.short_znodes());
         self.v.longest = self.v.longest.max(longest);
         self.v.count += members.elements();
         self.v.znodes += nodes;
-        if !self.v.want_packed {
-            return;
+        if self.v.want_packed {
+            self.pack_strings(members);
+            let shortest = model.options.server.family().at_least(Family::R72);
+            for (_, score) in members.scores() {
+                let (len, int) = score::packed_form(score, shortest);
+                self.pack(len, int);
+            }
+            self.long_member(longest);
         }
-        self.pack_all(members);
-        let thresholds = &model.options.thresholds;
-        let shortest = model.options.server.family().at_least(Family::R72);
-        let mut scores = 0;
-        for (_, score) in members.behind() {
-            let (len, int) = score::packed_form(f64::from_le_bytes(score), shortest);
-            scores += listpack::entry_bytes(len, int);
-        }
-        self.v.packed_bytes += scores;
-        self.give_up_packing(longest, thresholds.zset_max_listpack_entries, thresholds.zset_max_listpack_value);
     }
 
     /// Fields of a hash.
     pub(super) fn run_of_fields(&mut self, fields: &Run<'_, 2, 0>) {
+        debug_assert!(self.takes_runs() && self.v.want_table);
         let model = self.model;
-        let (strings, longest) = sum(fields, &model.sds);
+        let (strings, longest) = sum(fields, model.short_sds());
         if model.splits_hash_entries() {
             self.v.table += strings;
             self.v.table += model.dict_entries(fields.elements());
@@ -78,36 +78,45 @@ impl Meter<'_> {
         }
         self.v.longest = self.v.longest.max(longest);
         if self.v.want_packed {
-            self.pack_all(fields);
+            self.pack_strings(fields);
             let limit = model.options.thresholds.hash_max_listpack_value;
             if longest > limit {
                 let before = fields.lens().iter().take_while(|lens| lens.iter().all(|len| u64::from(*len) <= limit));
-                self.long_field(self.v.count + before.count() as u64, longest);
+                self.long_field(self.v.count + before.count() as u64);
             }
         }
         self.v.count += fields.elements();
     }
 
-    /// Adds the strings to the listpack that the value would have.
-    fn pack_all<const STRINGS: usize, const BEHIND: usize>(&mut self, run: &Run<'_, STRINGS, BEHIND>) {
-        let mut bytes = 0;
-        for text in run.texts() {
-            bytes += listpack::entry_bytes(text.len() as u64, canonical_int(text));
-        }
-        for int in run.ints() {
-            bytes += listpack::entry_bytes(0, Some(int));
-        }
-        self.v.packed_bytes += bytes;
+    /// Adds the strings to the packed form that the value would have, in any order: what an entry of a ziplist takes depends on the one
+    /// before it only if that is long, which only the one before all of these can be.
+    fn pack_strings<const STRINGS: usize, const BEHIND: usize>(&mut self, run: &Run<'_, STRINGS, BEHIND>) {
+        let (bytes, previous) = match self.model.layout.listpack {
+            true => (packed(run, listpack::entry_bytes), 0),
+            false => (packed(run, |len, int| ziplist::entry_bytes(len, int, 0)), self.v.previous_entry),
+        };
+        self.v.packed_bytes += bytes + ziplist::entry_bytes(0, None, previous) - ziplist::entry_bytes(0, None, 0);
+        self.v.previous_entry = 0;
     }
+}
+
+/// The sum of what `entry` says of all strings.
+#[inline(always)]
+fn packed<const STRINGS: usize, const BEHIND: usize>(
+    run: &Run<'_, STRINGS, BEHIND>,
+    entry: impl Fn(u64, Option<i64>) -> u64,
+) -> u64 {
+    let texts = run.texts().map(|text| entry(text.len() as u64, canonical_int(text))).sum::<u64>();
+    texts + run.ints().map(|int| entry(0, Some(int))).sum::<u64>()
 }
 
 /// What all strings cost by their lengths, and the longest of those.
 #[inline]
 fn sum<const STRINGS: usize, const BEHIND: usize>(run: &Run<'_, STRINGS, BEHIND>, costs: &[Cost]) -> (Cost, u64) {
-    let costs = &costs[..run::LENS];
+    let costs = &costs[..SIMPLE_LENS];
     let (mut sum, mut longest) = (Cost::default(), 0);
     for len in run.lens().as_flattened() {
-        let cost = costs[usize::from(*len) % run::LENS];
+        let cost = costs[usize::from(*len) % SIMPLE_LENS];
         // Nothing to saturate: the run is short.
         sum.usage += cost.usage;
         sum.real += cost.real;
@@ -120,7 +129,7 @@ fn sum<const STRINGS: usize, const BEHIND: usize>(run: &Run<'_, STRINGS, BEHIND>
 mod tests {
     use super::*;
     use crate::memory::model::{KeyFacts, Model, ModelOptions};
-    use crate::memory::{Allocator, Thresholds};
+    use crate::memory::{Allocator, Measure, Saving, Thresholds};
     use crate::rdb::{Cursor, Dialect, SliceCursor, StreamCursor, TypeByte};
     use crate::record::ValueType;
     use crate::value::{Scratch, decode};
@@ -139,13 +148,13 @@ mod tests {
             7 => [&[0x40, (65 + n % 100) as u8][..], &vec![b'v'; 65 + n % 100]].concat(),
             8 => [&[0x41, 44][..], &[b'v'; 300]].concat(),
             9 => [&[0x80, 0, 0, 0x40, 0][..], &[b'v'; 0x4000]].concat(),
+            10 => [&[0x40, 254][..], &[b'v'; 254]].concat(), // long enough for what follows it in a ziplist to tell
             _ => b"\xc3\x06\x15\x01aa\xe0\x0a\x00".to_vec(), // 21 times `a`
         }
     }
 
-    /// The strings of a value: mostly in one form, now and then in another.
-    const MIXES: [(usize, usize, usize); 13] = [
-        // (most, others, one of how many)
+    /// The strings of a value: mostly in one form, now and then, at one of so many, in another.
+    const MIXES: [(usize, usize, usize); 14] = [
         (5, 5, 1),
         (2, 2, 1),
         (1, 5, 40),
@@ -155,12 +164,16 @@ mod tests {
         (5, 7, 450),
         (6, 8, 100),
         (5, 9, 90),
-        (6, 10, 7),
+        (6, 11, 7),
+        (5, 10, 7),
         (3, 2, 2),
         (5, 1, 2),
         (5, 3, 10),
     ];
+    const KINDS: [(TypeByte, ValueType); 3] =
+        [(TypeByte::SET, ValueType::Set), (TypeByte::ZSET_2, ValueType::Zset), (TypeByte::HASH, ValueType::Hash)];
 
+    /// A value of so many elements; of a hash, every other one has the mix in its names and not in its values.
     fn value(kind: TypeByte, count: usize, (most, other, every): (usize, usize, usize)) -> Vec<u8> {
         let mut value = [&[0x80][..], &(count as u32).to_be_bytes()].concat();
         for n in 0..count {
@@ -168,73 +181,83 @@ mod tests {
             match kind {
                 TypeByte::SET => value.extend(string(form, n)),
                 TypeByte::ZSET_2 => value.extend([string(form, n), (n as f64 * 0.37).to_le_bytes().to_vec()].concat()),
-                _ => value.extend([string(5, n), string(form, n)].concat()),
+                _ if count.is_multiple_of(2) => value.extend([string(5, n), string(form, n)].concat()),
+                _ => value.extend([string(form, n), string(5, n)].concat()),
             }
         }
         value
     }
 
+    fn models() -> Vec<Model> {
+        let values = |value| Thresholds {
+            hash_max_listpack_value: value,
+            set_max_listpack_value: value,
+            zset_max_listpack_value: value,
+            ..Thresholds::default()
+        };
+        let few = Thresholds {
+            hash_max_listpack_entries: 100,
+            set_max_intset_entries: 0,
+            set_max_listpack_entries: 100,
+            zset_max_listpack_entries: 0,
+            ..values(20)
+        };
+        let servers = [
+            "redis-3.0",
+            "redis-4.0",
+            "redis-6.2",
+            "redis-7.0",
+            "redis-7.2",
+            "redis-7.4",
+            "redis-8.2",
+            "redis-8.6",
+            "valkey-8.0",
+            "valkey-8.1",
+            "valkey-9.0",
+        ];
+        let of = |server: &str| {
+            [Thresholds::default(), values(9), few.clone()].map(|thresholds| {
+                let server = server.parse().unwrap();
+                Model::new(ModelOptions { server, allocator: Allocator::Jemalloc, cluster: false, thresholds })
+            })
+        };
+        servers.into_iter().flat_map(of).collect()
+    }
+
+    /// What a value comes to that is read from `cursor`, and what it would as a packed one.
+    fn measured(
+        model: &Model,
+        (stored, kind): (TypeByte, ValueType),
+        cursor: &mut impl Cursor,
+    ) -> (Measure, Option<Saving>, u64, u64, Option<u64>) {
+        let mut meter = Meter::new(model);
+        meter.begin();
+        let mut visit = meter.typed(kind, stored);
+        assert_eq!(decode(cursor, stored, Dialect::Redis, &mut Scratch::default(), &mut visit), Ok(None));
+        let key = KeyFacts { key_len: 3, expires: false, evicts: false, metadata_classes: 0 };
+        let measure = meter.finish(kind, stored, &key, 0);
+        let saving = meter.saving(kind, &key, measure.encoding, measure.real_bytes);
+        let packed_bytes = (meter.v.want_packed || meter.v.want_stage).then_some(meter.v.packed_bytes);
+        (measure, saving, meter.elements(), meter.longest(), packed_bytes)
+    }
+
     /// What elements come to many at a time, as they lie in memory, is what they come to one by one, as a stream has them.
     #[test]
     fn many_at_a_time_are_measured_as_one_by_one() {
-        let small = Thresholds {
-            hash_max_listpack_value: 9,
-            set_max_listpack_value: 9,
-            zset_max_listpack_value: 9,
-            ..Thresholds::default()
-        };
-        let key = KeyFacts { key_len: 3, expires: false, evicts: false, metadata_classes: 0 };
-        let kinds =
-            [(TypeByte::SET, ValueType::Set), (TypeByte::ZSET_2, ValueType::Zset), (TypeByte::HASH, ValueType::Hash)];
+        let models = models();
         let mut savings = 0;
-        for (stored, kind) in kinds {
+        for kind in KINDS {
             for count in [1, 17, 100, 128, 129, 300, 512, 513, 600, 2048, 2049] {
                 for mix in MIXES {
-                    let bytes = value(stored, count, mix);
-                    for server in [
-                        "redis-3.0",
-                        "redis-4.0",
-                        "redis-6.2",
-                        "redis-7.0",
-                        "redis-7.2",
-                        "redis-7.4",
-                        "redis-8.2",
-                        "redis-8.6",
-                        "valkey-8.0",
-                        "valkey-8.1",
-                        "valkey-9.0",
-                    ] {
-                        for thresholds in [Thresholds::default(), small.clone()] {
-                            let server = server.parse().unwrap();
-                            let options =
-                                ModelOptions { server, allocator: Allocator::Jemalloc, cluster: false, thresholds };
-                            let model = Model::new(options);
-                            let mut meter = Meter::new(&model);
-                            let mut finish = |read: &mut dyn FnMut(&mut Meter<'_>)| {
-                                meter.begin();
-                                read(&mut meter);
-                                let measure = meter.finish(kind, stored, &key, 0);
-                                let saving = meter.saving(kind, &key, measure.encoding, measure.real_bytes);
-                                (measure, saving, meter.elements(), meter.longest())
-                            };
-                            let many = finish(&mut |meter| {
-                                let mut cursor = SliceCursor::new(&bytes, 0);
-                                let mut visit = meter.typed(kind, stored);
-                                let read =
-                                    decode(&mut cursor, stored, Dialect::Redis, &mut Scratch::default(), &mut visit);
-                                assert_eq!((read, cursor.offset()), (Ok(None), bytes.len() as u64));
-                            });
-                            let one_by_one = finish(&mut |meter| {
-                                let (mut rest, mut ignore) = (&bytes[..], |_: &[u8]| {});
-                                let mut cursor = StreamCursor::new(Vec::new(), 0, &mut rest, &mut ignore);
-                                let mut visit = meter.typed(kind, stored);
-                                let read =
-                                    decode(&mut cursor, stored, Dialect::Redis, &mut Scratch::default(), &mut visit);
-                                assert_eq!((read, cursor.offset()), (Ok(None), bytes.len() as u64));
-                            });
-                            assert_eq!(many, one_by_one, "{kind:?} of {count}, {mix:?}, {:?}", model.options());
-                            savings += usize::from(many.1.is_some());
-                        }
+                    let bytes = value(kind.0, count, mix);
+                    for model in &models {
+                        let mut memory = SliceCursor::new(&bytes, 0);
+                        let many = measured(model, kind, &mut memory);
+                        let (mut rest, mut ignore) = (&bytes[..], |_: &[u8]| {});
+                        let mut stream = StreamCursor::new(Vec::new(), 0, &mut rest, &mut ignore);
+                        assert_eq!(many, measured(model, kind, &mut stream), "{kind:?} of {count}, {mix:?}, {model:?}");
+                        assert_eq!((memory.offset(), stream.offset()), (bytes.len() as u64, bytes.len() as u64));
+                        savings += usize::from(many.1.is_some());
                     }
                 }
             }

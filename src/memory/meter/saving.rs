@@ -181,9 +181,34 @@ fn is_number_text(text: &[u8]) -> bool {
     points <= 1 && digits.len() > points && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
 }
 
+/// Whether a value of so many elements, one of them so long, is not packed under these limits of both, nor would be under any that
+/// [`above`] tells: nobody has to know what it would take.
+#[inline]
+pub(super) fn out_of_reach((entries, longest): (u64, u64), (max_entries, max_value): (u64, u64)) -> bool {
+    longest > max_value && (entries > max_entries || longest > max_value.saturating_mul(ABOVE))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_out_of_reach_saves_nothing() {
+        let figures = [0, 1, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 2048, 2049, u64::MAX];
+        let mut far = 0;
+        for (entries, longest) in figures.iter().flat_map(|n| figures.map(|m| (*n, m))) {
+            for limits in [(0, 0), (512, 64), (128, 64), (u64::MAX, 64), (512, u64::MAX), (1, 1)] {
+                if out_of_reach((entries, longest), limits) {
+                    let entries = (Setting::HashEntries, entries, limits.0);
+                    let value = (Setting::HashValue, longest, limits.1);
+                    assert_eq!(above(entries, value), None, "{entries:?} {value:?}");
+                    assert!(longest > limits.1, "it is not packed");
+                    far += 1;
+                }
+            }
+        }
+        assert!(far > 100, "{far}");
+    }
 
     #[test]
     fn numbers_that_are_no_integers() {

@@ -64,11 +64,13 @@ impl Visit for TypedMeter<'_, '_> {
             ValueType::Hash => thresholds.hash_max_listpack_entries,
             _ => 0,
         };
-        // What is just above the limit is worth packing, too, to tell what that would save.
-        v.want_packed = count <= limit.saturating_mul(ABOVE);
+        // What is just above the limit is worth looking at, too, to tell what a higher one would save.
+        let near = count <= limit.saturating_mul(ABOVE);
+        let is_set = self.kind == ValueType::Set;
+        v.want_packed = near && !is_set;
         v.want_table = true;
-        v.want_stage = count <= limit && self.kind == ValueType::Set;
-        v.want_ints = v.want_packed && self.kind == ValueType::Set;
+        v.want_stage = is_set && count <= limit;
+        v.want_ints = is_set && near;
         v.kind = match self.stored {
             TypeByte::LIST_QUICKLIST | TypeByte::LIST_QUICKLIST_2 => Kind::Nodes,
             _ => Kind::Plain,
@@ -185,6 +187,7 @@ impl Visit for TypedMeter<'_, '_> {
         }
         if meter.v.want_packed {
             meter.pack(len, member.as_int());
+            meter.long_member(len);
         }
     }
 
@@ -223,9 +226,8 @@ impl Visit for TypedMeter<'_, '_> {
         meter.v.value_int = if meter.model.boxes_elements() { value.as_int() } else { None };
         if meter.v.want_packed {
             meter.pack(value.len(), value.as_int());
-            let longest = meter.v.field_len.max(meter.v.value_len);
-            if longest > meter.model.options.thresholds.hash_max_listpack_value {
-                meter.long_field(meter.v.count, longest);
+            if meter.v.field_len.max(meter.v.value_len) > meter.model.options.thresholds.hash_max_listpack_value {
+                meter.long_field(meter.v.count);
             }
         }
     }
@@ -261,10 +263,10 @@ impl Visit for TypedMeter<'_, '_> {
     }
 
     fn set_members(&mut self, members: &Run<'_, 1, 0>) {
-        if self.meter.takes_runs() && !self.meter.is_in_stages() {
+        if self.meter.takes_members() {
             self.meter.run_of_members(members);
         } else {
-            members.each(|[member], []| self.set_member(member));
+            members.tell(self);
         }
     }
 
@@ -272,10 +274,7 @@ impl Visit for TypedMeter<'_, '_> {
         if self.meter.takes_runs() {
             self.meter.run_of_scored(members);
         } else {
-            members.each(|[member], score| {
-                self.zset_member(member);
-                self.score(Score::Number(f64::from_le_bytes(score)));
-            });
+            members.tell(self);
         }
     }
 
@@ -283,11 +282,7 @@ impl Visit for TypedMeter<'_, '_> {
         if self.meter.takes_runs() {
             self.meter.run_of_fields(fields);
         } else {
-            fields.each(|[name, value], []| {
-                self.field(name);
-                self.field_value(value);
-                self.field_expiry(None);
-            });
+            fields.tell(self);
         }
     }
 

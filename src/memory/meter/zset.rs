@@ -1,5 +1,6 @@
 //! What a sorted set costs: packed, or a skip list with a table.
 
+use super::saving::out_of_reach;
 use super::{Kind, Meter};
 use crate::memory::layout::Table;
 use crate::memory::model::{Cost, FRACTION};
@@ -8,6 +9,16 @@ use crate::memory::tables::{Hashtable, dict_buckets, dict_bytes_grown, dict_chai
 use crate::record::Encoding;
 
 impl Meter<'_> {
+    /// Packs no more if a member of `len` bytes is too long for that.
+    #[inline]
+    pub(super) fn long_member(&mut self, len: u64) {
+        let thresholds = &self.model.options.thresholds;
+        let limits = (thresholds.zset_max_listpack_entries, thresholds.zset_max_listpack_value);
+        if len > limits.1 && self.v.kind == Kind::Plain && out_of_reach((self.v.claimed, len), limits) {
+            self.v.want_packed = false;
+        }
+    }
+
     pub(super) fn zset(&mut self) -> (Encoding, Cost) {
         let thresholds = &self.model.options.thresholds;
         let n = self.v.count;
