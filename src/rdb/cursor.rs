@@ -407,7 +407,12 @@ impl Cursor for SliceCursor<'_> {
         most: u64,
         columns: &'r mut Columns,
     ) -> Run<'r, STRINGS, BEHIND> {
-        let run = Run::find(&self.data[self.pos..], most, columns);
+        let rest = &self.data[self.pos..];
+        // Of a collection that is none of such elements, each would pay for the search.
+        if run::skip::<STRINGS, BEHIND>(rest, most.min(1)).0 == 0 {
+            return Run::none();
+        }
+        let run = Run::find(rest, most, columns);
         self.pos += run.bytes();
         run
     }
