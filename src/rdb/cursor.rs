@@ -181,8 +181,8 @@ pub trait Cursor {
         }
     }
 
-    /// Takes the next elements, as long as all of their strings are simple: see [`Run`]. At most `most`, and no more than `columns` has
-    /// room for; a cursor may leave any of them.
+    /// Takes the next elements, as long as all of their strings are simple: see [`Run`]. At most `most`, and no more than
+    /// `columns` has room for; a cursor may leave any of them.
     #[inline(always)]
     fn take_run<'r, const STRINGS: usize, const BEHIND: usize>(
         &'r mut self,

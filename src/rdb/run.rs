@@ -7,7 +7,8 @@ use crate::prefetch::prefetch;
 
 /// Elements of a plainly stored collection that follow each other, each of `STRINGS` strings and `BEHIND` bytes behind them.
 ///
-/// All strings are simple: texts of at most 63 bytes, stored as they are, and integers. All of it is there: reading it again cannot fail.
+/// All strings are simple: texts of at most 63 bytes, stored as they are, and integers. All of it is there: reading it again
+/// cannot fail.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'a, const STRINGS: usize, const BEHIND: usize> {
     bytes: &'a [u8],
@@ -44,8 +45,8 @@ static STRING_BYTES: [u8; 256] = {
 
 /// Bytes of the string that begins with `first`, if it is a simple one.
 ///
-/// Where the next string begins has to wait for this, and all is as fast as this chain. Where strings are nearly always of one form,
-/// `is_guessed`, a processor goes on before it knows. Where they are of any, it had better look them up.
+/// Where the next string begins has to wait for this, and all is as fast as this chain. Where strings are nearly always of
+/// one form, `is_guessed`, a processor goes on before it knows. Where they are of any, it had better look them up.
 #[inline(always)]
 fn string_bytes(first: u8, is_guessed: bool) -> Option<usize> {
     if is_guessed {

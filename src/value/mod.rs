@@ -327,9 +327,14 @@ mod tests {
     use super::*;
     use crate::rdb::{SliceCursor, StreamCursor};
 
-    /// Two integers and two texts, then one that is not simple, then one more text; of hashes as fields and as values.
+    /// Integers and texts, then a string that is not simple, as its length has two bytes, then one more text. Of the sorted set,
+    /// the scores of the first and the third are none.
     const SET: &[u8] = b"\x06\xc0\x05\x02ab\xc1\xd4\xfe\x01c\x40\x04long\x03end";
-    const ZSET: &[u8] = b"\x04\x01a\0\0\0\0\0\0\xf8\x7f\xc0\x07\0\0\0\0\0\0\xf0\x3f\x40\x03xyz\0\0\0\0\0\0\xf8\x7f\x01d\0\0\0\0\0\0\xf0\x3f";
+    const ZSET: &[u8] = b"\x04\
+        \x01a\0\0\0\0\0\0\xf8\x7f\
+        \xc0\x07\0\0\0\0\0\0\xf0\x3f\
+        \x40\x03xyz\0\0\0\0\0\0\xf8\x7f\
+        \x01d\0\0\0\0\0\0\xf0\x3f";
     const HASH: &[u8] = b"\x03\x01a\xc0\x05\xc0\x06\x40\x01b\x01c\x04last";
 
     /// All calls, in their order, and how many elements came many at a time.

@@ -110,8 +110,9 @@ pub struct StreamFacts {
 /// | stream | per node `stream_node`; `stream`; per group `stream_group`, its `stream_pending`s, and per consumer `stream_consumer`, its `stream_consumer_pending`s; per idempotent producer `stream_producer` and its `stream_idempotent`s |
 /// | module | `module`, per item `module_number` or `module_string` |
 ///
-/// Members and fields with simple strings ([`Run`]) of plain sets, sorted sets with binary scores and hashes without expiries may come many
-/// at a time, before and behind others that come by themselves. Who takes them so has to take them by themselves, too.
+/// Members and fields with simple strings ([`Run`]) of plain sets, sorted sets with binary scores and hashes without expiries
+/// may come many at a time, before and behind others that come by themselves. Who takes them so has to take them by
+/// themselves, too.
 #[allow(unused_variables)]
 pub trait Visit {
     /// Whether decoding is to find everything that a server would refuse. Known when compiled, so that whoever does not

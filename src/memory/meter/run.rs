@@ -88,8 +88,8 @@ impl Meter<'_> {
         self.v.count += fields.elements();
     }
 
-    /// Adds the strings to the packed form that the value would have, in any order: what an entry of a ziplist takes depends on the one
-    /// before it only if that is long, which only the one before all of these can be.
+    /// Adds the strings to the packed form that the value would have, in any order: what an entry of a ziplist takes depends
+    /// on the one before it only if that is long, which only the one before all of these can be.
     fn pack_strings<const STRINGS: usize, const BEHIND: usize>(&mut self, run: &Run<'_, STRINGS, BEHIND>) {
         let (bytes, previous) = match self.model.layout.listpack {
             true => (packed(run, listpack::entry_bytes), 0),
