@@ -79,8 +79,8 @@ impl Has {
     pub const FREQ: Has = Has(1 << 5);
     /// An idle time.
     pub const IDLE: Has = Has(1 << 6);
-    /// That there may be a larger element than the one that is known, in containers that were passed over as [`Depth::Outlines`] wants
-    /// it: [`crate::rdb::Stretch`] looks for it.
+    /// That there may be a larger element than the one that is known, in containers that were passed over as
+    /// [`crate::value::Depth::Outlines`] wants it: [`crate::rdb::Stretch`] looks for it.
     pub const OPEN_LARGEST: Has = Has(1 << 7);
 
     /// This figure if it is known, else none.
