@@ -199,7 +199,7 @@ impl<'m> Measurer<'m> {
             metadata_classes: head.metadata_classes,
         };
         let value_type = self.facts.value_type();
-        let Facts { passed, fields_with_expiry, .. } = self.facts;
+        let passed = self.facts.passed;
         let (elements, largest) = (self.gauge.meter.elements(), self.gauge.meter.longest());
         self.other_measures.clear();
         let mut measured = Measured::new(head.db, name, head.expire_at_ms, head.freq);
@@ -235,7 +235,7 @@ impl<'m> Measurer<'m> {
             _ => {
                 measured.elements = elements;
                 measured.largest_element_bytes = largest;
-                measured.fields_with_expiry = fields_with_expiry;
+                measured.fields_with_expiry = self.gauge.meter.fields_with_expiry();
                 let is_hash = value_type == ValueType::Hash;
                 let known = Has::ELEMENTS.with(Has::LARGEST).with(Has::FIELDS.only_if(is_hash));
                 // No element is longer than what holds it, but for the text of an integer.

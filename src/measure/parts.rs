@@ -16,20 +16,12 @@ pub(super) struct Facts {
     /// Whether containers were passed over, and the bytes of the longest whose elements may be of any length.
     pub(super) has_passed: bool,
     pub(super) passed: u64,
-    pub(super) fields_with_expiry: u64,
 }
 
 impl Facts {
     /// Of no value.
     pub(super) fn new() -> Facts {
-        Facts {
-            stored: TypeByte::STRING,
-            module: ModuleName::UNKNOWN,
-            stream_entries: 0,
-            has_passed: false,
-            passed: 0,
-            fields_with_expiry: 0,
-        }
+        Facts { stored: TypeByte::STRING, module: ModuleName::UNKNOWN, stream_entries: 0, has_passed: false, passed: 0 }
     }
 
     /// Nothing yet, of a value stored so.
@@ -42,7 +34,6 @@ impl Facts {
         self.stream_entries = 0;
         self.has_passed = false;
         self.passed = 0;
-        self.fields_with_expiry = 0;
     }
 
     #[inline(always)]
@@ -155,7 +146,6 @@ impl Visit for Parts<'_, '_> {
 
     #[inline(always)]
     fn field_expiry(&mut self, expire_at_ms: Option<i64>) {
-        self.facts.fields_with_expiry += u64::from(expire_at_ms.is_some());
         each!(self.field_expiry(expire_at_ms));
     }
 

@@ -124,25 +124,31 @@ fn int(at: &[u8], encoding: u8) -> Option<(i64, usize)> {
     }
 }
 
+/// Bytes in which an entry has the length of the one before it.
+#[inline]
+pub fn previous_bytes(previous: u64) -> u64 {
+    if previous < 254 { 1 } else { 5 }
+}
+
 /// Bytes that an entry takes in a ziplist, where the entry before takes `previous`; integers are packed as such.
 #[inline]
 pub fn entry_bytes(len: u64, int: Option<i64>, previous: u64) -> u64 {
-    let head = if previous < 254 { 1 } else { 5 };
-    head + match int {
-        Some(0..=12) => 1,
-        Some(-128..=127) => 2,
-        Some(-32_768..=32_767) => 3,
-        Some(-8_388_608..=8_388_607) => 4,
-        Some(-2_147_483_648..=2_147_483_647) => 5,
-        Some(_) => 9,
-        None => {
-            len + match len {
-                0..64 => 1,
-                64..16_384 => 2,
-                _ => 5,
+    previous_bytes(previous)
+        + match int {
+            Some(0..=12) => 1,
+            Some(-128..=127) => 2,
+            Some(-32_768..=32_767) => 3,
+            Some(-8_388_608..=8_388_607) => 4,
+            Some(-2_147_483_648..=2_147_483_647) => 5,
+            Some(_) => 9,
+            None => {
+                len + match len {
+                    0..64 => 1,
+                    64..16_384 => 2,
+                    _ => 5,
+                }
             }
         }
-    }
 }
 
 #[cfg(test)]

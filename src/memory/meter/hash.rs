@@ -1,6 +1,5 @@
 //! What a hash costs: packed, or a table, and the expiries of its fields.
 
-use super::saving::out_of_reach;
 use super::{Kind, Meter};
 use crate::memory::layout::Table;
 use crate::memory::model::Cost;
@@ -45,10 +44,7 @@ impl Meter<'_> {
     pub(super) fn long_field(&mut self, before: u64) {
         self.v.packed_before_long.get_or_insert(before);
         let thresholds = &self.model.options.thresholds;
-        let limits = (thresholds.hash_max_listpack_entries, thresholds.hash_max_listpack_value);
-        if self.v.kind == Kind::Plain && out_of_reach((self.v.claimed, self.v.longest), limits) {
-            self.v.want_packed = false;
-        }
+        self.give_up_packing(thresholds.hash_max_listpack_entries, thresholds.hash_max_listpack_value);
     }
 
     /// The hash packed, whatever its size.

@@ -167,6 +167,12 @@ impl<'m> Meter<'m> {
         self.v.string.as_ref().map_or(self.v.longest, |text| text.len)
     }
 
+    /// Fields with an expiry of the hash just visited.
+    #[inline(always)]
+    pub fn fields_with_expiry(&self) -> u64 {
+        self.v.fields_with_expiry
+    }
+
     /// Elements of the module's value just visited, where its type is understood.
     pub fn module_elements(&self) -> Option<u64> {
         self.v.module.elements()

@@ -59,7 +59,7 @@ impl Meter<'_> {
                 let (len, int) = score::packed_form(score, shortest);
                 self.pack(len, int);
             }
-            self.long_member(longest);
+            self.long_member();
         }
     }
 
@@ -95,7 +95,7 @@ impl Meter<'_> {
             true => (packed(run, listpack::entry_bytes), 0),
             false => (packed(run, |len, int| ziplist::entry_bytes(len, int, 0)), self.v.previous_entry),
         };
-        self.v.packed_bytes += bytes + ziplist::entry_bytes(0, None, previous) - ziplist::entry_bytes(0, None, 0);
+        self.v.packed_bytes += bytes + ziplist::previous_bytes(previous) - ziplist::previous_bytes(0);
         self.v.previous_entry = 0;
     }
 }

@@ -61,6 +61,14 @@ fn number_saving(model: &Model, key: &KeyFacts, real_bytes: u64) -> Option<Savin
 }
 
 impl Meter<'_> {
+    /// Packs no more if nothing can come of it under these limits.
+    #[inline]
+    pub(super) fn give_up_packing(&mut self, max_entries: u64, max_value: u64) {
+        if self.v.kind == Kind::Plain && out_of_reach((self.v.claimed, self.v.longest), (max_entries, max_value)) {
+            self.v.want_packed = false;
+        }
+    }
+
     /// What the value just measured would save; it has taken `real_bytes` with its key, the key tables not counted.
     #[inline(always)]
     pub fn saving(&self, kind: ValueType, key: &KeyFacts, encoding: Encoding, real_bytes: u64) -> Option<Saving> {
@@ -181,10 +189,10 @@ fn is_number_text(text: &[u8]) -> bool {
     points <= 1 && digits.len() > points && digits.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
 }
 
-/// Whether a value of so many elements, one of them so long, is not packed under these limits of both, nor would be under any that
-/// [`above`] tells: nobody has to know what it would take.
+/// Whether a value of so many elements, one of them so long, is not packed under these limits of both, nor would be under any
+/// that [`above`] tells: nobody has to know what it would take.
 #[inline]
-pub(super) fn out_of_reach((entries, longest): (u64, u64), (max_entries, max_value): (u64, u64)) -> bool {
+fn out_of_reach((entries, longest): (u64, u64), (max_entries, max_value): (u64, u64)) -> bool {
     longest > max_value && (entries > max_entries || longest > max_value.saturating_mul(ABOVE))
 }
 

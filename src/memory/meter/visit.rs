@@ -187,7 +187,7 @@ impl Visit for TypedMeter<'_, '_> {
         }
         if meter.v.want_packed {
             meter.pack(len, member.as_int());
-            meter.long_member(len);
+            meter.long_member();
         }
     }
 

@@ -1,6 +1,5 @@
 //! What a sorted set costs: packed, or a skip list with a table.
 
-use super::saving::out_of_reach;
 use super::{Kind, Meter};
 use crate::memory::layout::Table;
 use crate::memory::model::{Cost, FRACTION};
@@ -9,14 +8,11 @@ use crate::memory::tables::{Hashtable, dict_buckets, dict_bytes_grown, dict_chai
 use crate::record::Encoding;
 
 impl Meter<'_> {
-    /// Packs no more if a member of `len` bytes is too long for that.
+    /// A member came; it may be too long for all of them to be packed.
     #[inline]
-    pub(super) fn long_member(&mut self, len: u64) {
+    pub(super) fn long_member(&mut self) {
         let thresholds = &self.model.options.thresholds;
-        let limits = (thresholds.zset_max_listpack_entries, thresholds.zset_max_listpack_value);
-        if len > limits.1 && self.v.kind == Kind::Plain && out_of_reach((self.v.claimed, len), limits) {
-            self.v.want_packed = false;
-        }
+        self.give_up_packing(thresholds.zset_max_listpack_entries, thresholds.zset_max_listpack_value);
     }
 
     pub(super) fn zset(&mut self) -> (Encoding, Cost) {
