@@ -5,11 +5,16 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 /// Pages that were lost under a mapping so far, because someone made a file shorter.
 static LOST_PAGES: AtomicU64 = AtomicU64::new(0);
+
+/// Pages are given back so many bytes at a time, those of a huge page: each time interrupts every other processor, and would
+/// split a huge page that is read still.
+#[cfg(target_os = "linux")]
+const RELEASE_BYTES: usize = 2 << 20;
 
 /// A file in memory, read only.
 ///
@@ -21,6 +26,8 @@ pub struct Map {
     bytes: memmap2::Mmap,
     file: File,
     modified: Option<SystemTime>,
+    /// Pages before this have been given back.
+    released: AtomicUsize,
 }
 
 impl Map {
@@ -41,7 +48,7 @@ impl Map {
         let bytes = unsafe { memmap2::Mmap::map(&file)? };
         #[cfg(unix)]
         let _ = bytes.advise(memmap2::Advice::Sequential);
-        Ok(Map { bytes, file, modified: meta.modified().ok() })
+        Ok(Map { bytes, file, modified: meta.modified().ok(), released: AtomicUsize::new(0) })
     }
 
     /// The file, mapped no more.
@@ -61,12 +68,11 @@ impl Map {
         is_other.then_some(now.len())
     }
 
-    /// Gives the pages of `range`, which have been read, back to the system.
+    /// Gives the pages before `position`, which have been read, back to the system, once they are many.
     #[cfg(target_os = "linux")]
-    pub fn release(&self, range: std::ops::Range<usize>) {
-        let page = 4096;
-        let start = range.start.next_multiple_of(page);
-        let end = range.end / page * page;
+    pub fn release_before(&self, position: usize) {
+        let end = position.min(self.bytes.len()) / RELEASE_BYTES * RELEASE_BYTES;
+        let start = self.released.fetch_max(end, Ordering::Relaxed);
         if start < end {
             // SAFETY: the mapping is of a file and read only: a page given back is read again when it is touched.
             let _ =
@@ -74,9 +80,9 @@ impl Map {
         }
     }
 
-    /// Gives the pages of `range`, which have been read, back to the system.
+    /// Gives the pages before `position`, which have been read, back to the system.
     #[cfg(not(target_os = "linux"))]
-    pub fn release(&self, _range: std::ops::Range<usize>) {}
+    pub fn release_before(&self, _position: usize) {}
 }
 
 /// Pages lost under any mapping so far: if the number grows while a file is read, zeros may have been read for its bytes.

@@ -129,7 +129,6 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
         let stretch = Stretch { data, base: 0, header };
         let look = |scratch: &mut Scratch, at| (at, stretch.largest_element(at, scratch));
         fold.close_records(&open.into_par_iter().map_init(Scratch::default, look).collect());
-        map.release(0..data.len());
     }
     if let Some(bytes_after) = map.changed() {
         driver.error = Some(DumpError::Changed { bytes_before: data.len() as u64, bytes_after });
@@ -165,8 +164,8 @@ fn finish_span<F: Fold>(
     if map::lost_pages() != lost {
         rows.clear(); // zeros may have been read for what was in the file
     }
-    job.ordered.push(number, Piece { crc, bytes: (end - start) as u64, rows });
-    map.release(start..end);
+    let done = job.ordered.push(number, Piece { crc, bytes: (end - start) as u64, rows });
+    map.release_before(done as usize);
     job.progress.advance((end - start) as u64, worker.yields.keys - keys_before);
 }
 
@@ -206,7 +205,7 @@ pub fn look_at(input: &DumpInput, hash: fn(&[u8]) -> u64) -> DumpLook {
         let end = reader.position() - checksum_bytes(driver.end);
         if end - summed >= SPAN_BYTES || driver.end.is_some() {
             digest.update(&map.bytes()[summed..end]);
-            map.release(summed..end);
+            map.release_before(end);
             summed = end;
         }
     }

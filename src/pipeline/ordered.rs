@@ -26,6 +26,7 @@ pub(super) struct OrderedState<'o> {
     next: u64,
     waiting: BTreeMap<u64, Piece>,
     crc: u64,
+    bytes: u64,
     out: Option<&'o mut (dyn Write + Send)>,
     /// Buffers of rows that have been written, to be used again.
     spare: Vec<Vec<u8>>,
@@ -34,11 +35,12 @@ pub(super) struct OrderedState<'o> {
 
 impl<'o> Ordered<'o> {
     pub(super) fn new(out: Option<&'o mut (dyn Write + Send)>) -> Ordered<'o> {
-        let state = OrderedState { next: 0, waiting: BTreeMap::new(), crc: 0, out, spare: Vec::new(), error: None };
+        let state = OrderedState { next: 0, waiting: BTreeMap::new(), crc: 0, bytes: 0, out, spare: Vec::new(), error: None };
         Ordered { state: Mutex::new(state), failed: AtomicBool::new(false) }
     }
 
-    pub(super) fn push(&self, number: u64, piece: Piece) {
+    /// Takes in a piece, and gives the bytes of all pieces up to the first that is missing.
+    pub(super) fn push(&self, number: u64, piece: Piece) -> u64 {
         let mut state = lock(&self.state);
         state.waiting.insert(number, piece);
         while let Some(mut piece) = {
@@ -47,6 +49,7 @@ impl<'o> Ordered<'o> {
         } {
             state.next += 1;
             state.crc = crc64::combine(state.crc, piece.crc, piece.bytes);
+            state.bytes += piece.bytes;
             if state.error.is_none()
                 && !piece.rows.is_empty()
                 && let Some(out) = &mut state.out
@@ -60,6 +63,7 @@ impl<'o> Ordered<'o> {
                 state.spare.push(piece.rows);
             }
         }
+        state.bytes
     }
 
     /// Takes the rows from `rows`, which gets an empty buffer for the next.
