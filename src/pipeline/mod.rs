@@ -433,7 +433,7 @@ fn walk_locally<'a, 'm, F: Fold>(
             None => reader.finish_value(),
             Some((worker, job)) => worker.measurer.read(reader, &head).map(|()| {
                 // Behind a long value nothing is in the cache yet. There is time while the key is put down.
-                reader.prefetch();
+                reader.ask_ahead();
                 let value = reader.stored(&head);
                 worker.observe(job, &head, place, &value, || ValuePrint::of(&value));
             }),

@@ -35,7 +35,8 @@ pub(super) struct OrderedState<'o> {
 
 impl<'o> Ordered<'o> {
     pub(super) fn new(out: Option<&'o mut (dyn Write + Send)>) -> Ordered<'o> {
-        let state = OrderedState { next: 0, waiting: BTreeMap::new(), crc: 0, bytes: 0, out, spare: Vec::new(), error: None };
+        let state =
+            OrderedState { next: 0, waiting: BTreeMap::new(), crc: 0, bytes: 0, out, spare: Vec::new(), error: None };
         Ordered { state: Mutex::new(state), failed: AtomicBool::new(false) }
     }
 

@@ -11,7 +11,9 @@ use crate::prefetch::prefetch;
 use crate::value::{self, Scratch, Visit};
 
 /// How far ahead bytes are asked for: soon enough, and from the next page, where a processor does not look ahead by itself.
-const PREFETCH_BYTES: [usize; 2] = [2048, 4096];
+const AHEAD_BYTES: usize = 4096;
+/// Bytes that a processor asks for at a time.
+const LINE_BYTES: usize = 64;
 
 /// One thing that a dump says, in the order of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,6 +168,8 @@ pub struct Reader<'a> {
     header: Header,
     db: u64,
     pending: Option<TypeByte>,
+    /// Bytes before this have been asked for.
+    asked: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -177,14 +181,14 @@ impl<'a> Reader<'a> {
         let header = Header::parse(data)?;
         let mut cursor = SliceCursor::new(data, 0);
         cursor.seek(HEADER_LEN);
-        Ok(Reader { cursor, header, db: 0, pending: None })
+        Ok(Reader { cursor, header, db: 0, pending: None, asked: 0 })
     }
 
     /// Reads a part of a dump that begins with the first byte of an item.
     ///
     /// `base` is the offset of `data` in the RDB stream, `db` the database selected there.
     pub fn resume(data: &'a [u8], base: u64, header: Header, db: u64) -> Reader<'a> {
-        Reader { cursor: SliceCursor::new(data, base), header, db, pending: None }
+        Reader { cursor: SliceCursor::new(data, base), header, db, pending: None, asked: 0 }
     }
 
     /// Magic and version of the dump.
@@ -307,12 +311,21 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Asks for what comes next.
+    /// Asks for what comes next, as far as that has not been done.
     #[inline(always)]
-    pub(crate) fn prefetch(&self) {
-        let next = self.cursor.data().as_ptr().wrapping_add(self.cursor.position());
-        prefetch(next);
-        prefetch(next.wrapping_add(64));
+    pub(crate) fn ask_ahead(&mut self) {
+        let (data, at) = (self.cursor.data().as_ptr(), self.cursor.position());
+        let (mut asked, end) = (self.asked.max(at), at + AHEAD_BYTES);
+        // Two lines are enough for most records; whether one would do, a processor could not guess.
+        loop {
+            prefetch(data.wrapping_add(asked));
+            prefetch(data.wrapping_add(asked + LINE_BYTES));
+            asked += 2 * LINE_BYTES;
+            if asked >= end {
+                break;
+            }
+        }
+        self.asked = end;
     }
 
     /// Passes over keys with short strings until one ends at `position` or behind it or something else comes. Says how many
@@ -341,9 +354,7 @@ impl<'a> Reader<'a> {
         let mut at = start;
         let (mut expire_at_ms, mut freq) = (None, None);
         // Where a string ends is known only once it has been read: having to wait for one is having to wait for all.
-        for ahead in PREFETCH_BYTES {
-            prefetch(data.as_ptr().wrapping_add(at.wrapping_add(ahead)));
-        }
+        self.ask_ahead();
         let mut first = *data.get(at)?;
         if first == Opcode::EXPIRETIME_MS.0 {
             expire_at_ms = Some(i64::from_le_bytes(*data.get(at + 1..)?.first_chunk()?));
