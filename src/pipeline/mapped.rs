@@ -19,6 +19,31 @@ use crate::rdb::crc64::{self, checksum};
 use crate::rdb::{Item, Reader, Stretch};
 use crate::value::{Depth, MAX_BLOB_BYTES, Scratch};
 
+/// Dumps that are driven in this process: each keeps a thread busy, whatever else there is to do.
+static DRIVEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a dump as long as it is driven.
+struct Drive;
+
+impl Drive {
+    fn begin() -> Drive {
+        DRIVEN.fetch_add(1, Ordering::Relaxed);
+        Drive
+    }
+
+    /// Spans to be handed out ahead: some keep each thread that drives nothing busy while this one decodes a slow span
+    /// itself. For a thread that drives its own dump boundaries would be found for nothing.
+    fn spans_ahead(&self) -> usize {
+        rayon::current_num_threads().saturating_sub(DRIVEN.load(Ordering::Relaxed)) * 4
+    }
+}
+
+impl Drop for Drive {
+    fn drop(&mut self) {
+        DRIVEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
     let data = map.bytes();
     let mut reader = match Reader::new(data) {
@@ -60,8 +85,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
     let facts = driver.facts.clone();
     let workers = Workers::new(|| Worker::new(job, &models, &facts, &first_keys));
     let in_flight = AtomicUsize::new(0);
-    // Some spans ahead keep every other thread busy while this one decodes a slow span itself.
-    let ahead = (rayon::current_num_threads() - 1) * 4;
+    let drive = Drive::begin();
     let lost = map::lost_pages();
     let mut walker = reader.clone();
     let decode = |worker: &mut Worker<'_, F>, start: usize, end: usize, place: &Place, number: u64, crc: u64| {
@@ -75,7 +99,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
             let start = base + walker.position();
             let behind = &data[covered..start];
             let crc_behind = checksum(behind);
-            let spare = in_flight.load(Ordering::Relaxed) < ahead;
+            let spare = in_flight.load(Ordering::Relaxed) < drive.spans_ahead();
             let place = driver.place.clone();
             let (end, stop) = if spare {
                 let (end, stop) = walk::<F>(&mut walker, &mut driver.place, SPAN_BYTES, None);
@@ -116,6 +140,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
             }
             wait_for_order(job);
         }
+        drop(drive); // what is left to wait for leaves this thread idle
     });
     let stop = base + walker.position();
     let rdb_bytes = if driver.error.is_some() { covered } else { stop };
