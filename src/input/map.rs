@@ -124,3 +124,39 @@ extern "C" fn on_lost_page(signal: libc::c_int, info: *mut libc::siginfo_t, _: *
         LOST_PAGES.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Bytes of the mapping that are in memory, as the system has it.
+    fn resident_bytes(map: &Map) -> usize {
+        let start = format!("{:x}-", map.bytes().as_ptr() as usize);
+        let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
+        let mut lines = smaps.lines().skip_while(|line| !line.starts_with(&start));
+        let rss = lines.find_map(|line| line.strip_prefix("Rss:")).unwrap();
+        rss.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
+    }
+
+    #[test]
+    fn pages_that_were_read_are_given_back_and_can_be_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dump.rdb");
+        fs::write(&path, vec![1; 4 * RELEASE_BYTES + 5]).unwrap();
+        let map = Map::open(&path).unwrap();
+        let sum = || map.bytes().iter().map(|byte| usize::from(*byte)).sum::<usize>();
+        assert_eq!(sum(), 4 * RELEASE_BYTES + 5);
+        let all = resident_bytes(&map);
+        assert!(all > 4 * RELEASE_BYTES, "{all}");
+        // What is before, as far as it is many pages; a position further back changes nothing.
+        for (position, given_back) in [(RELEASE_BYTES - 1, 0), (3 * RELEASE_BYTES + 1, 3), (RELEASE_BYTES, 3)] {
+            map.release_before(position);
+            assert_eq!(resident_bytes(&map), all - given_back * RELEASE_BYTES, "{position}");
+        }
+        map.release_before(usize::MAX);
+        assert_eq!(resident_bytes(&map), all - 4 * RELEASE_BYTES);
+        assert_eq!(sum(), 4 * RELEASE_BYTES + 5);
+    }
+}
