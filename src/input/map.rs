@@ -13,7 +13,6 @@ static LOST_PAGES: AtomicU64 = AtomicU64::new(0);
 
 /// Pages are given back so many bytes at a time, those of a huge page: each time interrupts every other processor, and would
 /// split a huge page that is read still.
-#[cfg(target_os = "linux")]
 const RELEASE_BYTES: usize = 2 << 20;
 
 /// A file in memory, read only.
@@ -69,20 +68,22 @@ impl Map {
     }
 
     /// Gives the pages before `position`, which have been read, back to the system, once they are many.
-    #[cfg(target_os = "linux")]
     pub fn release_before(&self, position: usize) {
         let end = position.min(self.bytes.len()) / RELEASE_BYTES * RELEASE_BYTES;
         let start = self.released.fetch_max(end, Ordering::Relaxed);
         if start < end {
-            // SAFETY: the mapping is of a file and read only: a page given back is read again when it is touched.
-            let _ =
-                unsafe { self.bytes.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+            self.release(start, end);
         }
     }
 
-    /// Gives the pages before `position`, which have been read, back to the system.
+    #[cfg(target_os = "linux")]
+    fn release(&self, start: usize, end: usize) {
+        // SAFETY: the mapping is of a file and read only: a page given back is read again when it is touched.
+        let _ = unsafe { self.bytes.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, end - start) };
+    }
+
     #[cfg(not(target_os = "linux"))]
-    pub fn release_before(&self, _position: usize) {}
+    fn release(&self, _start: usize, _end: usize) {}
 }
 
 /// Pages lost under any mapping so far: if the number grows while a file is read, zeros may have been read for its bytes.

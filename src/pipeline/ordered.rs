@@ -25,6 +25,7 @@ pub(super) struct Ordered<'o> {
 pub(super) struct OrderedState<'o> {
     next: u64,
     waiting: BTreeMap<u64, Piece>,
+    /// Of all pieces before the next.
     crc: u64,
     bytes: u64,
     out: Option<&'o mut (dyn Write + Send)>,
