@@ -88,11 +88,11 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
     let drive = Drive::begin();
     let lost = map::lost_pages();
     let mut walker = reader.clone();
-    let decode = |worker: &mut Worker<'_, F>, start: usize, end: usize, place: &Place, number: u64, crc: u64| {
+    let decode = |worker: &mut Worker<'_, F>, start: usize, end: usize, place: &Place, number: u64| {
         let keys = worker.yields.keys;
         let mut span = Reader::resume(&data[start..end], start as u64, header, place.db);
         walk(&mut span, &mut place.clone(), usize::MAX, Some((worker, job)));
-        finish_span(job, worker, (start, end), number, crc, keys, map, lost);
+        finish_span(job, worker, (start, end), number, keys, map, lost);
     };
     rayon::in_place_scope_fifo(|scope| {
         while driver.error.is_none() && driver.end.is_none() && !job.ordered.has_failed() {
@@ -110,7 +110,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
                 let (workers, in_flight, decode) = (&workers, &in_flight, &decode);
                 scope.spawn_fifo(move |_| {
                     let mut worker = workers.take();
-                    decode(&mut worker, start, end, &place, number, checksum(&data[start..end]));
+                    decode(&mut worker, start, end, &place, number);
                     workers.give_back(worker);
                     in_flight.fetch_sub(1, Ordering::Relaxed);
                 });
@@ -121,8 +121,7 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
                 let (end, stop) = walk(&mut walker, &mut driver.place, SPAN_BYTES, Some((&mut worker, job)));
                 let end = base + end;
                 push_between(job, driver.number(), crc_behind, behind.len());
-                let crc = checksum(&data[start..end]);
-                finish_span(job, &mut worker, (start, end), driver.number(), crc, keys, map, lost);
+                finish_span(job, &mut worker, (start, end), driver.number(), keys, map, lost);
                 workers.give_back(worker);
                 (end, stop)
             };
@@ -174,17 +173,17 @@ pub(super) fn read<F: Fold>(job: &Job<'_, '_, F>, map: &Map) -> DumpResult<F> {
 }
 
 /// Hands in what a span came to.
-#[allow(clippy::too_many_arguments)]
 fn finish_span<F: Fold>(
     job: &Job<'_, '_, F>,
     worker: &mut Worker<'_, F>,
     (start, end): (usize, usize),
     number: u64,
-    crc: u64,
     keys_before: u64,
     map: &Map,
     lost: u64,
 ) {
+    // Only now: decoding has asked for all of it ahead, and waits for less of it.
+    let crc = checksum(&map.bytes()[start..end]);
     let mut rows = job.ordered.take_rows(&mut worker.yields.rows);
     if map::lost_pages() != lost {
         rows.clear(); // zeros may have been read for what was in the file
