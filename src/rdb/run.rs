@@ -3,6 +3,8 @@
 use super::cursor::{Cursor, SliceCursor};
 use super::fault::Parse;
 use super::string::{RdbStr, decimal_len};
+#[cfg(target_arch = "x86_64")]
+use super::window;
 use crate::prefetch::prefetch;
 
 /// Elements of a plainly stored collection that follow each other, each of `STRINGS` strings and `BEHIND` bytes behind them.
@@ -22,6 +24,8 @@ pub struct Run<'a, const STRINGS: usize, const BEHIND: usize> {
 
 /// Lengths of simple strings are below this.
 pub const SIMPLE_LENS: usize = 64;
+/// So many elements are passed over one by one before it is worthwhile to look at many at a time.
+const FEW: u64 = 8;
 /// At most so many strings are in a run.
 const MOST_STRINGS: usize = 256;
 /// Bytes of the longest integer.
@@ -71,26 +75,40 @@ const fn is_guessed(place: usize) -> bool {
 #[inline(always)]
 pub(super) fn skip<const STRINGS: usize, const BEHIND: usize>(data: &[u8], most: u64) -> (u64, usize) {
     let (mut elements, mut end) = (0, 0);
-    'elements: while elements < most {
-        ask_ahead(data, end);
-        let mut at = end;
-        for place in 0..STRINGS {
-            let Some(bytes) = data.get(at).and_then(|first| string_bytes(*first, is_guessed(place))) else {
-                break 'elements;
-            };
-            at += bytes;
+    // Twice: the first few, and what is left behind those that are passed over many at a time.
+    let mut until = most.min(FEW);
+    loop {
+        'elements: while elements < until {
+            ask_ahead(data, end);
+            let mut at = end;
+            for place in 0..STRINGS {
+                let Some(bytes) = data.get(at).and_then(|first| string_bytes(*first, is_guessed(place))) else {
+                    break 'elements;
+                };
+                at += bytes;
+            }
+            at += BEHIND;
+            if at > data.len() {
+                break;
+            }
+            (elements, end) = (elements + 1, at);
         }
-        at += BEHIND;
-        if at > data.len() {
-            break;
+        if elements < until || until == most {
+            return (elements, end);
         }
-        (elements, end) = (elements + 1, at);
+        #[cfg(target_arch = "x86_64")]
+        if most - elements > FEW && window::is_available() {
+            #[allow(unsafe_code)]
+            // SAFETY: the processor has the instructions.
+            let (more, bytes) = unsafe { window::skip::<STRINGS, BEHIND>(&data[end..], most - elements) };
+            (elements, end) = (elements + more, end + bytes);
+        }
+        until = most;
     }
-    (elements, end)
 }
 
 #[inline(always)]
-fn ask_ahead(data: &[u8], at: usize) {
+pub(super) fn ask_ahead(data: &[u8], at: usize) {
     for ahead in AHEAD_BYTES {
         prefetch(data.as_ptr().wrapping_add(at + ahead));
     }
@@ -323,6 +341,79 @@ mod tests {
         assert_eq!((members.elements(), members.bytes()), (MOST_STRINGS as u64, MOST_STRINGS * 72));
         assert!(members.texts().all(|text| text == [b'x'; 63]));
         assert_eq!(members.scores().last(), Some((MOST_STRINGS * 72 - 8, 2.5)));
+    }
+
+    /// What [`skip`] is to pass over, one string after the other.
+    fn skip_singly<const STRINGS: usize, const BEHIND: usize>(data: &[u8], most: u64) -> (u64, usize) {
+        let mut cursor = SliceCursor::new(data, 0);
+        let mut element = || -> Option<usize> {
+            for _ in 0..STRINGS {
+                matches!(data.get(cursor.position())?, 0..0x40 | 0xc0..=0xc2).then_some(())?;
+                cursor.skip_string().ok()?;
+            }
+            cursor.skip(BEHIND as u64).ok()?;
+            Some(cursor.position())
+        };
+        (1..=most).map_while(|n| Some((n, element()?))).last().unwrap_or_default()
+    }
+
+    /// Some 3 KB of elements: the texts of up to so many bytes, one string in so many an integer, one in so many not simple.
+    fn elements<const STRINGS: usize, const BEHIND: usize>(longest: u64, int_in: u64, odd_in: u64) -> Vec<u8> {
+        let (mut data, mut state) = (Vec::new(), longest + int_in + odd_in);
+        let mut below = |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        while data.len() < 3000 {
+            for _ in 0..STRINGS {
+                let len = if below(odd_in) == 0 {
+                    data.push([0x40, 0x7f, 0x80, 0xbf, 0xc3, 0xff][below(6) as usize]);
+                    5
+                } else if below(int_in) == 0 {
+                    let form = below(3);
+                    data.push(0xc0 + form as u8);
+                    1 << form
+                } else {
+                    let len = below(longest + 1);
+                    data.push(len as u8);
+                    len
+                };
+                data.extend((0..len).map(|_| below(256) as u8));
+            }
+            data.extend((0..BEHIND).map(|_| below(256) as u8));
+        }
+        data
+    }
+
+    #[test]
+    fn many_are_passed_over_as_one_by_one() {
+        fn check<const STRINGS: usize, const BEHIND: usize>() -> u64 {
+            let mut longest_run = 0;
+            for longest in [0, 1, 4, 12, 30, 63] {
+                for (int_in, odd_in) in [(1, 5000), (2, 200), (3, 5000), (5000, 50), (5000, 5000)] {
+                    let data = elements::<STRINGS, BEHIND>(longest, int_in, odd_in);
+                    let compare = |data: &[u8], most| {
+                        let passed = skip::<STRINGS, BEHIND>(data, most);
+                        assert_eq!(passed, skip_singly::<STRINGS, BEHIND>(data, most), "{longest} {int_in} {odd_in}");
+                        passed.0
+                    };
+                    // Behind an odd string, too, and from within one.
+                    for from in (0..data.len()).step_by(97) {
+                        longest_run = longest_run.max(compare(&data[from..], u64::MAX));
+                    }
+                    for most in 0..300 {
+                        compare(&data, most);
+                    }
+                    for cut in 0..400 {
+                        compare(&data[..data.len() - cut], u64::MAX);
+                    }
+                }
+            }
+            longest_run
+        }
+        assert!(check::<1, 0>() >= 2900);
+        assert!(check::<2, 0>() >= 1400);
+        assert!(check::<1, 8>() >= 290);
     }
 
     #[test]
