@@ -406,7 +406,7 @@ fn walk_locally<'a, 'm, F: Fold>(
         let end = start.saturating_add(target);
         match &mut worker {
             None => {
-                let (keys, expires) = reader.skip_strings(end);
+                let (keys, expires) = reader.skip_single_strings(end);
                 place.pass_keys(keys, expires);
             }
             Some((worker, job)) => worker.observe_strings(job, reader, place, end),

@@ -91,6 +91,21 @@ impl TypeByte {
         }
     }
 
+    /// Whether the value is stored as a single string, in every dialect: a string, or all of a collection packed into one.
+    #[inline(always)]
+    pub fn is_single_string(self) -> bool {
+        const SINGLE: u32 = 1 << TypeByte::STRING.0
+            | 1 << TypeByte::HASH_ZIPMAP.0
+            | 1 << TypeByte::LIST_ZIPLIST.0
+            | 1 << TypeByte::SET_INTSET.0
+            | 1 << TypeByte::ZSET_ZIPLIST.0
+            | 1 << TypeByte::HASH_ZIPLIST.0
+            | 1 << TypeByte::HASH_LISTPACK.0
+            | 1 << TypeByte::ZSET_LISTPACK.0
+            | 1 << TypeByte::SET_LISTPACK.0;
+        self.0 < 32 && SINGLE >> self.0 & 1 == 1
+    }
+
     /// Whether the value is a stream, of any generation.
     pub fn is_stream(self) -> bool {
         matches!(

@@ -14,23 +14,11 @@ use super::fault::{Fault, FaultKind, Parse};
 /// Whatever makes the end of the value unknowable.
 #[inline(always)]
 pub fn skip_value<C: Cursor>(cursor: &mut C, kind: TypeByte, dialect: Dialect) -> Parse<()> {
-    match kind {
-        TypeByte::STRING => cursor.skip_string(),
-        _ => skip_collection(cursor, kind, dialect),
-    }
+    if kind.is_single_string() { cursor.skip_string() } else { skip_parts(cursor, kind, dialect) }
 }
 
-fn skip_collection<C: Cursor>(cursor: &mut C, kind: TypeByte, dialect: Dialect) -> Parse<()> {
+fn skip_parts<C: Cursor>(cursor: &mut C, kind: TypeByte, dialect: Dialect) -> Parse<()> {
     match kind {
-        TypeByte::HASH_ZIPMAP
-        | TypeByte::LIST_ZIPLIST
-        | TypeByte::SET_INTSET
-        | TypeByte::ZSET_ZIPLIST
-        | TypeByte::HASH_ZIPLIST
-        | TypeByte::HASH_LISTPACK
-        | TypeByte::ZSET_LISTPACK
-        | TypeByte::SET_LISTPACK
-        | TypeByte::HASH_LISTPACK_EX_PRE_GA => cursor.skip_string(),
         TypeByte::LIST | TypeByte::SET | TypeByte::LIST_QUICKLIST => each_of::<C, 1, 0>(cursor),
         TypeByte::HASH => each_of::<C, 2, 0>(cursor),
         TypeByte::ZSET => each(cursor, |c| {
@@ -52,6 +40,7 @@ fn skip_collection<C: Cursor>(cursor: &mut C, kind: TypeByte, dialect: Dialect) 
             c.skip_string()?;
             c.skip(8)
         }),
+        TypeByte::HASH_LISTPACK_EX_PRE_GA => cursor.skip_string(),
         TypeByte::HASH_LISTPACK_EX => {
             cursor.skip(8)?;
             cursor.skip_string()
