@@ -259,13 +259,15 @@ impl<'m> Measurer<'m> {
         let key = KeyFacts {
             key_len: string.key.len() as u64,
             expires: string.expire_at_ms.is_some(),
-            evicts: string.freq.is_some(),
+            evicts: string.freq.is_some() || string.idle_seconds.is_some(),
             metadata_classes: 0,
         };
         let text = Text::of(string.value);
         let measure = text.measure(self.gauge.model, &key);
         let share = self.gauge.tables.share(self.gauge.model, place, key.key_len, key.expires);
         let mut measured = Measured::new(string.db, string.key, string.expire_at_ms, string.freq);
+        measured.idle_seconds = string.idle_seconds.unwrap_or(0);
+        measured.has = measured.has.with(Has::IDLE.only_if(string.idle_seconds.is_some()));
         measured.serialized_bytes = string.end_at - string.record_at;
         measured.record_at = string.record_at;
         if text.is_number {
@@ -285,12 +287,13 @@ mod tests {
     use crate::memory::{Allocator, ModelOptions, Thresholds};
     use crate::rdb::{Header, Item};
 
-    /// Strings of every form, with and without an expiry and an access counter, on servers of every way to hold them: what
+    /// Strings of every form, with and without an expiry, an access counter and an idle time, on servers of every way to hold them: what
     /// the short cut makes of them is what the long way does.
     #[test]
     fn short_strings_are_measured_as_all_values_are() {
         let expiry: &[u8] = b"\xfc\x01\x02\x03\x04\x05\x06\x07\x08";
         let freq: &[u8] = b"\xf9\x07";
+        let idle: &[u8] = b"\xf8\x40\x64"; // 100 seconds
         let values: [&[u8]; 9] = [
             b"\x00",
             b"\x03abc",
@@ -306,7 +309,7 @@ mod tests {
         for value in values {
             let value = if value.len() == 64 { [&b"\x40\x40"[..], value].concat() } else { value.to_vec() };
             for name in [&b"\x00"[..], b"\x05k:123", b"\x07a{tag}b"] {
-                for head in [&[][..], expiry, freq, &[expiry, freq].concat()] {
+                for head in [&[][..], expiry, freq, idle, &[expiry, freq].concat(), &[expiry, idle].concat()] {
                     data.extend([head, b"\x00", name, &value].concat());
                 }
             }
@@ -336,6 +339,6 @@ mod tests {
             }
             assert!(fast.is_at_end() && slow.is_at_end());
         }
-        assert_eq!(compared, 8 * values.len() * 3 * 4);
+        assert_eq!(compared, 8 * values.len() * 3 * 6);
     }
 }

@@ -182,7 +182,7 @@ fn finish_span<F: Fold>(
     map: &Map,
     lost: u64,
 ) {
-    // Only now: decoding has asked for all of it ahead, and waits for less of it.
+    // Behind decoding, which asks for most of these bytes ahead: taken first, the sum would wait for them.
     let crc = checksum(&map.bytes()[start..end]);
     let mut rows = job.ordered.take_rows(&mut worker.yields.rows);
     if map::lost_pages() != lost {

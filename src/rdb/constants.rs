@@ -154,3 +154,17 @@ impl fmt::Debug for TypeByte {
         write!(f, "TypeByte({})", self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_strings_are_known_to_every_dialect() {
+        let single: Vec<u8> = (0..=255).filter(|byte| TypeByte(*byte).is_single_string()).collect();
+        assert_eq!(single, [0, 9, 10, 11, 12, 13, 16, 17, 20]);
+        for dialect in [Dialect::Redis, Dialect::Valkey] {
+            assert!(single.iter().all(|byte| TypeByte(*byte).is_known(dialect)));
+        }
+    }
+}

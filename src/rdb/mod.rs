@@ -12,7 +12,7 @@
 //! | [`string`] | the four stored forms of a string |
 //! | [`lzf`] | decompression into a buffer used again |
 //! | [`run`] | many short elements at a time |
-//! | `window` | the same, passed over without looking at each |
+//! | `leap` | the same, passed over without looking at each |
 //! | [`skip`] | where a value ends, without decoding it |
 //! | [`reader`] | the sequence of items in a file |
 //! | [`stored`] | the first bytes of a value once more |
@@ -25,14 +25,14 @@ pub mod cursor;
 pub mod fault;
 pub mod function;
 pub mod header;
+#[cfg(target_arch = "x86_64")]
+mod leap;
 pub mod lzf;
 pub mod reader;
 pub mod run;
 pub mod skip;
 pub mod stored;
 pub mod string;
-#[cfg(target_arch = "x86_64")]
-mod window;
 
 pub use constants::{Dialect, Opcode, TypeByte};
 pub use cursor::{Cursor, SliceCursor, StreamCursor};

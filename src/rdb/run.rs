@@ -2,9 +2,9 @@
 
 use super::cursor::{Cursor, SliceCursor};
 use super::fault::Parse;
-use super::string::{RdbStr, decimal_len};
 #[cfg(target_arch = "x86_64")]
-use super::window;
+use super::leap;
+use super::string::{RdbStr, decimal_len};
 use crate::prefetch::prefetch;
 
 /// Elements of a plainly stored collection that follow each other, each of `STRINGS` strings and `BEHIND` bytes behind them.
@@ -24,8 +24,10 @@ pub struct Run<'a, const STRINGS: usize, const BEHIND: usize> {
 
 /// Lengths of simple strings are below this.
 pub const SIMPLE_LENS: usize = 64;
-/// So many elements are passed over one by one before it is worthwhile to look at many at a time.
-const FEW: u64 = 8;
+/// So many elements are passed over one by one before it seems worthwhile to look at many at a time.
+const FEW: u64 = 16;
+/// There have to be so many more for that.
+const MANY: u64 = 16;
 /// At most so many strings are in a run.
 const MOST_STRINGS: usize = 256;
 /// Bytes of the longest integer.
@@ -52,7 +54,7 @@ static STRING_BYTES: [u8; 256] = {
 /// Where the next string begins has to wait for this, and all is as fast as this chain. Where strings are nearly always of
 /// one form, `is_guessed`, a processor goes on before it knows. Where they are of any, it had better look them up.
 #[inline(always)]
-fn string_bytes(first: u8, is_guessed: bool) -> Option<usize> {
+pub(super) fn string_bytes(first: u8, is_guessed: bool) -> Option<usize> {
     if is_guessed {
         return match first {
             0..0x40 => Some(1 + usize::from(first)),
@@ -74,37 +76,50 @@ const fn is_guessed(place: usize) -> bool {
 /// The number of simple elements at the start of `data`, at most `most`, and how many bytes they take.
 #[inline(always)]
 pub(super) fn skip<const STRINGS: usize, const BEHIND: usize>(data: &[u8], most: u64) -> (u64, usize) {
-    let (mut elements, mut end) = (0, 0);
-    // Twice: the first few, and what is left behind those that are passed over many at a time.
-    let mut until = most.min(FEW);
-    loop {
-        'elements: while elements < until {
-            ask_ahead(data, end);
-            let mut at = end;
-            for place in 0..STRINGS {
-                let Some(bytes) = data.get(at).and_then(|first| string_bytes(*first, is_guessed(place))) else {
-                    break 'elements;
-                };
-                at += bytes;
-            }
-            at += BEHIND;
-            if at > data.len() {
-                break;
-            }
-            (elements, end) = (elements + 1, at);
-        }
-        if elements < until || until == most {
-            return (elements, end);
-        }
-        #[cfg(target_arch = "x86_64")]
-        if most - elements > FEW && window::is_available() {
-            #[allow(unsafe_code)]
-            // SAFETY: the processor has the instructions.
-            let (more, bytes) = unsafe { window::skip::<STRINGS, BEHIND>(&data[end..], most - elements) };
-            (elements, end) = (elements + more, end + bytes);
-        }
-        until = most;
+    let few = skip_singly::<STRINGS, BEHIND>(data, (0, 0), most.min(FEW));
+    if few.0 < FEW { few } else { skip_many::<STRINGS, BEHIND>(data, few, most) }
+}
+
+/// As [`skip`], behind some elements and so many bytes.
+#[inline(never)]
+fn skip_many<const STRINGS: usize, const BEHIND: usize>(
+    data: &[u8],
+    (mut elements, mut end): (u64, usize),
+    most: u64,
+) -> (u64, usize) {
+    #[cfg(target_arch = "x86_64")]
+    if most - elements >= MANY && leap::is_available() {
+        #[allow(unsafe_code)]
+        // SAFETY: the processor has the instructions.
+        let (more, bytes) = unsafe { leap::skip::<STRINGS, BEHIND>(&data[end..], most - elements) };
+        (elements, end) = (elements + more, end + bytes);
     }
+    skip_singly::<STRINGS, BEHIND>(data, (elements, end), most)
+}
+
+/// As [`skip_many`], one after the other.
+#[inline(always)]
+fn skip_singly<const STRINGS: usize, const BEHIND: usize>(
+    data: &[u8],
+    (mut elements, mut end): (u64, usize),
+    most: u64,
+) -> (u64, usize) {
+    'elements: while elements < most {
+        ask_ahead(data, end);
+        let mut at = end;
+        for place in 0..STRINGS {
+            let Some(bytes) = data.get(at).and_then(|first| string_bytes(*first, is_guessed(place))) else {
+                break 'elements;
+            };
+            at += bytes;
+        }
+        at += BEHIND;
+        if at > data.len() {
+            break;
+        }
+        (elements, end) = (elements + 1, at);
+    }
+    (elements, end)
 }
 
 #[inline(always)]
@@ -344,7 +359,7 @@ mod tests {
     }
 
     /// What [`skip`] is to pass over, one string after the other.
-    fn skip_singly<const STRINGS: usize, const BEHIND: usize>(data: &[u8], most: u64) -> (u64, usize) {
+    fn one_by_one<const STRINGS: usize, const BEHIND: usize>(data: &[u8], most: u64) -> (u64, usize) {
         let mut cursor = SliceCursor::new(data, 0);
         let mut element = || -> Option<usize> {
             for _ in 0..STRINGS {
@@ -394,7 +409,7 @@ mod tests {
                     let data = elements::<STRINGS, BEHIND>(longest, int_in, odd_in);
                     let compare = |data: &[u8], most| {
                         let passed = skip::<STRINGS, BEHIND>(data, most);
-                        assert_eq!(passed, skip_singly::<STRINGS, BEHIND>(data, most), "{longest} {int_in} {odd_in}");
+                        assert_eq!(passed, one_by_one::<STRINGS, BEHIND>(data, most), "{longest} {int_in} {odd_in}");
                         passed.0
                     };
                     // Behind an odd string, too, and from within one.

@@ -40,6 +40,7 @@ fn skip_parts<C: Cursor>(cursor: &mut C, kind: TypeByte, dialect: Dialect) -> Pa
             c.skip_string()?;
             c.skip(8)
         }),
+        // A single string as well, but of one dialect.
         TypeByte::HASH_LISTPACK_EX_PRE_GA => cursor.skip_string(),
         TypeByte::HASH_LISTPACK_EX => {
             cursor.skip(8)?;
