@@ -111,14 +111,21 @@ impl Has {
 impl<'k> Measured<'k> {
     /// A string of which nothing else is known.
     #[inline(always)]
-    pub(super) fn new(db: u64, key: &'k [u8], expire_at_ms: Option<i64>, freq: Option<u8>) -> Measured<'k> {
+    pub(super) fn new(
+        db: u64,
+        key: &'k [u8],
+        expire_at_ms: Option<i64>,
+        idle_seconds: Option<u64>,
+        freq: Option<u8>,
+    ) -> Measured<'k> {
         let (slot, tag) = slot_and_tag(key);
+        let has = Has::EXPIRY.only_if(expire_at_ms.is_some());
         Measured {
             db,
             key,
             tag,
             slot,
-            has: Has::EXPIRY.only_if(expire_at_ms.is_some()).with(Has::FREQ.only_if(freq.is_some())),
+            has: has.with(Has::IDLE.only_if(idle_seconds.is_some())).with(Has::FREQ.only_if(freq.is_some())),
             type_index: ValueType::String.index(),
             encoding: None,
             freq: freq.unwrap_or(0),
@@ -130,7 +137,7 @@ impl<'k> Measured<'k> {
             largest_element_bytes: 0,
             fields_with_expiry: 0,
             expire_at_ms: expire_at_ms.unwrap_or(0),
-            idle_seconds: 0,
+            idle_seconds: idle_seconds.unwrap_or(0),
             module: &ModuleName::UNKNOWN,
             saving: None,
             others: &[],

@@ -202,11 +202,9 @@ impl<'m> Measurer<'m> {
         let passed = self.facts.passed;
         let (elements, largest) = (self.gauge.meter.elements(), self.gauge.meter.longest());
         self.other_measures.clear();
-        let mut measured = Measured::new(head.db, name, head.expire_at_ms, head.freq);
+        let mut measured = Measured::new(head.db, name, head.expire_at_ms, head.idle_seconds, head.freq);
         measured.type_index = value_type.index();
         measured.module = &self.facts.module;
-        measured.idle_seconds = head.idle_seconds.unwrap_or(0);
-        measured.has = measured.has.with(Has::IDLE.only_if(head.idle_seconds.is_some()));
         measured.serialized_bytes = self.end - head.record_at;
         measured.record_at = head.record_at;
         if self.fault.is_some() {
@@ -265,9 +263,7 @@ impl<'m> Measurer<'m> {
         let text = Text::of(string.value);
         let measure = text.measure(self.gauge.model, &key);
         let share = self.gauge.tables.share(self.gauge.model, place, key.key_len, key.expires);
-        let mut measured = Measured::new(string.db, string.key, string.expire_at_ms, string.freq);
-        measured.idle_seconds = string.idle_seconds.unwrap_or(0);
-        measured.has = measured.has.with(Has::IDLE.only_if(string.idle_seconds.is_some()));
+        let mut measured = Measured::new(string.db, string.key, string.expire_at_ms, string.idle_seconds, string.freq);
         measured.serialized_bytes = string.end_at - string.record_at;
         measured.record_at = string.record_at;
         if text.is_number {
@@ -287,8 +283,8 @@ mod tests {
     use crate::memory::{Allocator, ModelOptions, Thresholds};
     use crate::rdb::{Header, Item};
 
-    /// Strings of every form, with and without an expiry, an access counter and an idle time, on servers of every way to hold them: what
-    /// the short cut makes of them is what the long way does.
+    /// Strings of every form, with and without an expiry, an access counter and an idle time, on servers of every way to hold
+    /// them: what the short cut makes of them is what the long way does.
     #[test]
     fn short_strings_are_measured_as_all_values_are() {
         let expiry: &[u8] = b"\xfc\x01\x02\x03\x04\x05\x06\x07\x08";

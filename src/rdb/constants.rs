@@ -94,16 +94,18 @@ impl TypeByte {
     /// Whether the value is stored as a single string, in every dialect: a string, or all of a collection packed into one.
     #[inline(always)]
     pub fn is_single_string(self) -> bool {
-        const SINGLE: u32 = 1 << TypeByte::STRING.0
-            | 1 << TypeByte::HASH_ZIPMAP.0
-            | 1 << TypeByte::LIST_ZIPLIST.0
-            | 1 << TypeByte::SET_INTSET.0
-            | 1 << TypeByte::ZSET_ZIPLIST.0
-            | 1 << TypeByte::HASH_ZIPLIST.0
-            | 1 << TypeByte::HASH_LISTPACK.0
-            | 1 << TypeByte::ZSET_LISTPACK.0
-            | 1 << TypeByte::SET_LISTPACK.0;
-        self.0 < 32 && SINGLE >> self.0 & 1 == 1
+        matches!(
+            self,
+            Self::STRING
+                | Self::HASH_ZIPMAP
+                | Self::LIST_ZIPLIST
+                | Self::SET_INTSET
+                | Self::ZSET_ZIPLIST
+                | Self::HASH_ZIPLIST
+                | Self::HASH_LISTPACK
+                | Self::ZSET_LISTPACK
+                | Self::SET_LISTPACK
+        )
     }
 
     /// Whether the value is a stream, of any generation.
